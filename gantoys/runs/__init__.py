@@ -1,0 +1,1 @@
+"""What a run is: its config, its film, and the store of films. numpy and pydantic, no torch."""

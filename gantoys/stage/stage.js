@@ -1,0 +1,840 @@
+// The stage: draws scenes made by Python and moves them at the speed of the hand. It holds no mathematics of the subject:
+// it chooses rows of tables. The same file runs as a Streamlit component and inside the self-contained page.
+//
+//   1 messages   2 markup and numbers   3 colours   4 pens   5 axes   6 layers   7 labels   8 the stage   9 entry points
+
+// ---------------------------------------------------------------------------------------------- 1 messages (see pack.py)
+
+const TYPES = { f8: Float64Array, f4: Float32Array, u2: Uint16Array, u1: Uint8Array };
+const NAN_CODE = { u2: 65535, u1: 255 };
+
+function unpack(bytes) {
+  const raw = bytes.slice().buffer; // a copy begins at byte 0, so the arrays are aligned
+  const size = new DataView(raw).getUint32(0, true);
+  const scene = JSON.parse(new TextDecoder().decode(new Uint8Array(raw, 4, size)));
+  const blocks = scene.arrays.map((row) => {
+    const count = row.shape.reduce((a, b) => a * b, 1);
+    return { ...row, data: new TYPES[row.type](raw, 4 + size + row.offset, count) };
+  });
+  const channel = (node) => new Channel(node, blocks);
+  for (const control of scene.controls) control.values = decode(blocks[control.values.a]);
+  for (const readout of scene.readouts) readout.value = channel(readout.value);
+  for (const panel of scene.panels) {
+    for (const layer of panel.layers) {
+      for (const name in layer) if (layer[name]?.a !== undefined || layer[name]?.s) layer[name] = channel(layer[name]);
+    }
+  }
+  return scene;
+}
+
+function decode(block, from = 0, count = block.data.length, out = null) {
+  if (!NAN_CODE[block.type]) return block.data.subarray(from, from + count);
+  const nan = NAN_CODE[block.type], step = (block.hi - block.lo) / (nan - 1), values = out ?? new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    const code = block.data[from + i];
+    values[i] = code === nan ? NaN : block.lo + step * code;
+  }
+  return values;
+}
+
+/** One array at rest, or a sweep for each of some controls; a film's sweep is a list of chunks that grows. */
+class Channel {
+  constructor(node, blocks) {
+    if (node.s) {
+      this.sweeps = {};
+      for (const key in node.s) {
+        const block = blocks[node.s[key]];
+        this.shape = block.shape.slice(1);
+        this.sweeps[key] = [{ first: 0, rows: block.shape[0], block }];
+      }
+      this.width = this.shape.reduce((a, b) => a * b, 1);
+    } else {
+      this.block = blocks[node.a];
+      this.shape = this.block.shape;
+      this.still = decode(this.block);
+    }
+  }
+
+  /** Block and offset of row `index` of the sweep over `key`. */
+  find(key, index) {
+    const chunks = this.sweeps[key];
+    let low = 0, high = chunks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (chunks[middle].first <= index) low = middle;
+      else high = middle - 1;
+    }
+    const chunk = chunks[low], row = Math.max(0, Math.min(chunk.rows - 1, index - chunk.first));
+    return [chunk.block, row * this.width];
+  }
+
+  row(key, index) {
+    const [block, from] = this.find(key, index);
+    if (!NAN_CODE[block.type]) return decode(block, from, this.width);
+    if (this.cached !== block || this.cachedFrom !== from) {
+      this.scratch = decode(block, from, this.width, this.scratch);
+      this.cached = block;
+      this.cachedFrom = from;
+    }
+    return this.scratch;
+  }
+
+  /** Put the chunks of an older channel in front; `have` frames were there, this one begins at frame `first`. */
+  continueFrom(old, clock, first, have) {
+    if (!this.sweeps?.[clock]) return;
+    const [fresh] = this.sweeps[clock];
+    const skip = have - first, kept = old.sweeps[clock];
+    if (skip >= fresh.rows) { this.sweeps[clock] = kept; return; }
+    const data = fresh.block.data.subarray(skip * this.width);
+    this.sweeps[clock] = [...kept, { first: have, rows: fresh.rows - skip, block: { ...fresh.block, data } }];
+  }
+}
+
+/** Every channel of a scene, in an order that depends on its structure only. */
+function channels(scene) {
+  const all = scene.readouts.map((readout) => readout.value);
+  for (const panel of scene.panels) {
+    for (const layer of panel.layers) for (const name in layer) if (layer[name] instanceof Channel) all.push(layer[name]);
+  }
+  return all;
+}
+
+// --------------------------------------------------------------------------------------------- 2 markup and numbers
+
+const ROLES = ['real', 'fake', 'disc', 'theory', 'muted', 'accent', 'warn', 'text'];
+const parsed = new Map();
+
+/** Runs {text | slot, italic, script, role} of a markup string; see scene.py. */
+function markup(source) {
+  if (!parsed.has(source)) {
+    if (parsed.size > 2000) parsed.clear();
+    parsed.set(source, [...parseRuns(source, {})]);
+  }
+  return parsed.get(source);
+}
+
+function* parseRuns(s, style) {
+  let text = '';
+  const closing = (from, open, close) => {
+    for (let i = from, depth = 0; i < s.length; i++) {
+      if (s[i] === '\\') i++;
+      else if (s[i] === open) depth++;
+      else if (s[i] === close && --depth === 0) return i;
+    }
+    return -1;
+  };
+  const word = /[\p{L}\p{N})\]}]/u;
+  for (let i = 0; i < s.length; i++) {
+    const c = s[i];
+    let inner = null, next = style, end = -1;
+    if (c === '\\' && i + 1 < s.length) { text += s[++i]; continue; }
+    if ((c === '_' || c === '^') && s[i + 1] === '{' && (end = closing(i + 1, '{', '}')) > 0) {
+      inner = s.slice(i + 2, end);
+      next = { ...style, script: c === '_' ? -1 : 1 };
+    } else if (c === '{' && (end = s.indexOf('}', i)) > 0) {
+      if (text) yield { ...style, text };
+      text = '';
+      const [key, form] = s.slice(i + 1, end).split(':');
+      yield { ...style, slot: key, form };
+      i = end;
+      continue;
+    } else if (c === '[' && (end = closing(i, '[', ']')) > 0) {
+      const bar = s.lastIndexOf('|', end), role = s.slice(bar + 1, end);
+      if (bar > i && ROLES.includes(role)) { inner = s.slice(i + 1, bar); next = { ...style, role }; }
+    } else if (c === '*' && !(i && word.test(s[i - 1])) && /[^\s*]/.test(s[i + 1] ?? ' ')) {
+      end = s.indexOf('*', i + 1);
+      if (end > 0 && s[end - 1] !== ' ') { inner = s.slice(i + 1, end); next = { ...style, italic: true }; }
+    }
+    if (inner === null) { text += c; continue; }
+    if (text) yield { ...style, text };
+    text = '';
+    yield* parseRuns(inner, next);
+    i = end;
+  }
+  if (text) yield { ...style, text };
+}
+
+const SUPER = { '-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹' };
+
+/** A number as it is read: real minus, infinity sign, en dash for "no number". `form`: `.2f`, `.1%`, `+.3f`, `.1e`. */
+function format(value, digits = 2, form = '') {
+  if (Number.isNaN(value)) return '–';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  const [, plus, given, style] = /^(\+?)(?:\.(\d+))?([fe%]?)$/.exec(form) ?? ['', '', undefined, ''];
+  const places = given === undefined ? digits : +given;
+  const shown = style === '%' ? 100 * value : value, size = Math.abs(shown);
+  let text;
+  if (style === 'e' || (size >= 1e7 && !style)) {
+    const [mantissa, power] = shown.toExponential(style === 'e' ? places : 2).split('e');
+    text = `${mantissa}·10${[...String(+power)].map((c) => SUPER[c]).join('')}`;
+  } else text = shown.toFixed(places);
+  if (/^-[0.]*$/.test(text)) text = text.slice(1);
+  return (plus && shown > 0 ? '+' : '') + text.replace('-', '−') + (style === '%' ? ' %' : '');
+}
+
+// ------------------------------------------------------------------------------------------------------- 3 colours
+
+const HUES = {
+  light: { real: '#0072B2', fake: '#D55E00', disc: '#009E73', accent: '#CC79A7', warn: '#C0182B' },
+  dark: { real: '#56B4E9', fake: '#FF8A3D', disc: '#2CD3A0', accent: '#E59CC5', warn: '#FF6B78' },
+};
+
+function rgb(colour) {
+  const probe = rgb.pen ??= document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  probe.clearRect(0, 0, 1, 1);
+  probe.fillStyle = '#888';
+  probe.fillStyle = colour;
+  probe.fillRect(0, 0, 1, 1);
+  return [...probe.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+}
+const mix = (a, b, t) => a.map((v, i) => Math.round(v + (b[i] - v) * t));
+const css = (c) => `rgb(${c.join(',')})`;
+
+function readTheme(element) {
+  const style = getComputedStyle(element), get = (name, or) => style.getPropertyValue(name).trim() || or;
+  const ground = rgb(get('--st-background-color', '#fff')), text = rgb(get('--st-text-color', '#222'));
+  const dark = 0.299 * ground[0] + 0.587 * ground[1] + 0.114 * ground[2] < 128;
+  const hues = HUES[dark ? 'dark' : 'light'];
+  const role = { text: css(text), theory: css(mix(ground, text, 0.7)), muted: css(mix(ground, text, dark ? 0.6 : 0.62)), ...hues };
+  return {
+    dark, role, ground: css(ground), groundRgb: ground, font: get('--st-font', style.fontFamily || 'sans-serif'),
+    hueRgb: Object.fromEntries(Object.entries(role).map(([name, colour]) => [name, rgb(colour)])),
+    grid: css(mix(ground, text, dark ? 0.13 : 0.09)), axis: css(mix(ground, text, 0.38)), tick: role.muted,
+  };
+}
+
+/** 256 colours for the codes of a heatmap; the last, "no number", is see-through. */
+function palette(layer, theme) {
+  const colours = new Uint8ClampedArray(4 * 256), middle = (layer.mid - layer.lo) / (layer.hi - layer.lo);
+  for (let code = 0; code < 255; code++) {
+    const t = code / 254;
+    const signed = layer.scale === 'sequential' ? t : t < middle ? t / middle - 1 : (t - middle) / (1 - middle);
+    const hue = theme.hueRgb[layer.scale === 'sequential' ? layer.role : signed < 0 ? 'fake' : 'real'];
+    colours.set([...mix(theme.groundRgb, hue, Math.abs(signed) * layer.opacity), 255], 4 * code);
+  }
+  return colours;
+}
+
+// ---------------------------------------------------------------------------------------------------------- 4 pens
+
+/** The part of the canvas's pen that the stage uses, written down as SVG. */
+class SvgPen {
+  constructor(width, height, measure) {
+    Object.assign(this, { width, height, measurer: measure, out: [], path: '', stack: [], dash: [], clips: 0 });
+    Object.assign(this, { globalAlpha: 1, lineWidth: 1, fillStyle: '#000', strokeStyle: '#000', font: '10px sans-serif' });
+    Object.assign(this, { textAlign: 'left', textBaseline: 'alphabetic', lineJoin: 'round', lineCap: 'round' });
+  }
+  static escape(text) { return String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`); }
+  static n(v) { return Number(v.toFixed(2)); }
+  save() { this.stack.push([this.globalAlpha, this.dash, this.out.length, 0]); }
+  restore() {
+    const [alpha, dash, , groups] = this.stack.pop();
+    this.globalAlpha = alpha;
+    this.dash = dash;
+    this.out.push('</g>'.repeat(groups));
+  }
+  beginPath() { this.path = ''; }
+  moveTo(x, y) { this.path += `M${SvgPen.n(x)} ${SvgPen.n(y)}`; }
+  lineTo(x, y) { this.path += `${this.path ? 'L' : 'M'}${SvgPen.n(x)} ${SvgPen.n(y)}`; }
+  closePath() { this.path += 'Z'; }
+  rect(x, y, w, h) { const n = SvgPen.n; this.path += `M${n(x)} ${n(y)}h${n(w)}v${n(h)}h${n(-w)}Z`; }
+  arc(x, y, r) { const n = SvgPen.n; this.path += `M${n(x - r)} ${n(y)}a${n(r)} ${n(r)} 0 1 0 ${n(2 * r)} 0a${n(r)} ${n(r)} 0 1 0 ${n(-2 * r)} 0`; }
+  setLineDash(dash) { this.dash = dash; }
+  clip() {
+    this.out.push(`<clipPath id="c${++this.clips}"><path d="${this.path}"/></clipPath><g clip-path="url(#c${this.clips})">`);
+    if (this.stack.length) this.stack[this.stack.length - 1][3]++;
+  }
+  fill() { this.out.push(`<path d="${this.path}" fill="${this.fillStyle}" fill-opacity="${SvgPen.n(this.globalAlpha)}"/>`); }
+  stroke() {
+    const dash = this.dash.length ? ` stroke-dasharray="${this.dash.join(' ')}"` : '';
+    this.out.push(`<path d="${this.path}" fill="none" stroke="${this.strokeStyle}" stroke-width="${SvgPen.n(this.lineWidth)}" stroke-opacity="${SvgPen.n(this.globalAlpha)}" stroke-linejoin="${this.lineJoin}" stroke-linecap="${this.lineCap}"${dash}/>`);
+  }
+  fillRect(x, y, w, h) { this.beginPath(); this.rect(x, y, w, h); this.fill(); }
+  words(text, x, y, paint) {
+    const [, style, weight, size, family] = /^(italic )?(\d+ )?([\d.]+)px (.*)$/s.exec(this.font);
+    this.out.push(`<text x="${SvgPen.n(x)}" y="${SvgPen.n(y)}" font-family="${SvgPen.escape(family)}" font-size="${size}"${style ? ' font-style="italic"' : ''}${weight ? ` font-weight="${weight.trim()}"` : ''} xml:space="preserve" ${paint}>${SvgPen.escape(text)}</text>`);
+  }
+  fillText(text, x, y) { this.words(text, x, y, `fill="${this.fillStyle}" fill-opacity="${SvgPen.n(this.globalAlpha)}"`); }
+  strokeText(text, x, y) { this.words(text, x, y, `fill="none" stroke="${this.strokeStyle}" stroke-width="${this.lineWidth}" stroke-linejoin="round"`); }
+  measureText(text) { this.measurer.font = this.font; return this.measurer.measureText(text); }
+  drawImage(image, x, y, w, h) {
+    const n = SvgPen.n;
+    this.out.push(`<image x="${n(x)}" y="${n(y)}" width="${n(w)}" height="${n(h)}" preserveAspectRatio="none" href="${image.toDataURL()}"/>`);
+  }
+  text(title) {
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${this.width}" height="${this.height}" viewBox="0 0 ${this.width} ${this.height}"><title>${SvgPen.escape(title)}</title>${this.out.join('')}</svg>`;
+  }
+}
+
+// --------------------------------------------------------------------------------------------------------- 5 axes
+
+function niceTicks(axis, room, apart) {
+  if (axis.ticks) return axis.ticks.filter((v) => v >= axis.lo && v <= axis.hi);
+  const most = Math.max(2, Math.floor(room / apart));
+  if (axis.log) {
+    const low = Math.ceil(Math.log10(axis.lo) - 1e-9), high = Math.floor(Math.log10(axis.hi) + 1e-9);
+    const step = Math.max(1, Math.ceil((high - low) / most));
+    return Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, i) => 10 ** (low + i * step));
+  }
+  const rough = (axis.hi - axis.lo) / most, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
+  const ticks = [];
+  for (let k = Math.ceil(axis.lo / step - 1e-9); k * step <= axis.hi + step * 1e-9; k++) ticks.push(k * step);
+  return ticks;
+}
+
+function tickTexts(axis, ticks) {
+  if (axis.tick_labels?.length) return ticks.map((v) => axis.tick_labels[axis.ticks.indexOf(v)]);
+  if (axis.log) return ticks.map((v) => (v >= 0.01 && v <= 100 ? String(+v.toPrecision(3)) : `10^{${String(Math.round(Math.log10(v))).replace('-', '−')}}`));
+  const decimals = (v) => (String(+v.toPrecision(6)).split('.')[1] ?? '').length;
+  const places = Math.min(6, Math.max(0, ...ticks.map(decimals)));
+  return ticks.map((v) => format(v, places));
+}
+
+/** Position of a value on an axis in pixels, kept within a range that every pen can take. */
+function scale(axis, from, to) {
+  const f = axis.log ? Math.log : (v) => v, lo = f(axis.lo), k = (to - from) / (f(axis.hi) - lo);
+  const far = 20000;
+  return axis.log
+    ? (v) => (v > 0 ? Math.max(-far, Math.min(far, from + (Math.log(v) - lo) * k)) : Number.isNaN(v) ? NaN : from - Math.sign(k) * far)
+    : (v) => { const p = from + (v - lo) * k; return p > far ? far : p < -far ? -far : p; };
+}
+
+/** One drawing of the scene by any pen: measures, lays the panels out, draws axes and layers, places the labels. */
+class Picture {
+  constructor(stage, pen, width, height) {
+    Object.assign(this, { stage, pen, width, height, theme: stage.theme, handles: [], drawArea: null });
+    this.type = stage.type;
+    this.line = stage.line;
+    this.alone = stage.stacked;
+    this.widths = stage.widths;
+  }
+
+  font(size = 1, italic = false, weight = 400) {
+    const name = `${italic ? 'italic ' : ''}${weight} ${(this.type * size).toFixed(2)}px ${this.theme.font}`;
+    if (name !== this.current) this.pen.font = this.current = name;
+    return name;
+  }
+
+  width_(text, font) {
+    const key = font + '|' + text;
+    let w = this.widths.get(key);
+    if (w === undefined) {
+      if (this.widths.size > 5000) this.widths.clear();
+      this.widths.set(key, (w = this.pen.measureText(text).width));
+    }
+    return w;
+  }
+
+  /** Walk over the pieces of a markup string: piece(text, x, rise), digits of live numbers in cells of one width. */
+  walk(source, size, weight, piece) {
+    let x = 0;
+    for (const run of markup(source)) {
+      const small = run.script ? size * 0.74 : size, font = this.font(small, run.italic, weight);
+      const rise = run.script ? (run.script > 0 ? 0.36 : -0.2) * this.type * size : 0;
+      if (run.slot) {
+        const cell = this.width_('0', font);
+        for (const c of this.stage.number(run.slot, run.form)) {
+          const w = this.width_(c, font), room = c >= '0' && c <= '9' ? cell : w;
+          piece?.(c, x + (room - w) / 2, rise, run);
+          x += room;
+        }
+      } else {
+        piece?.(run.text, x, rise, run);
+        x += this.width_(run.text, font);
+      }
+    }
+    return x;
+  }
+
+  measure(source, size = 1, weight = 400) { return this.walk(source, size, weight, null); }
+
+  /** Write markup with its baseline at y; a halo of the ground keeps it readable on lines. */
+  write(source, x, y, { size = 1, colour = this.theme.role.text, align = 'left', halo = false, weight = 400 } = {}) {
+    const pen = this.pen, width = this.measure(source, size, weight);
+    const from = x - (align === 'center' ? width / 2 : align === 'right' ? width : 0);
+    if (halo) {
+      pen.strokeStyle = this.theme.ground;
+      pen.lineWidth = this.type * 0.36;
+      pen.lineJoin = 'round';
+      this.walk(source, size, weight, (text, dx, rise) => pen.strokeText(text, from + dx, y - rise));
+    }
+    this.walk(source, size, weight, (text, dx, rise, run) => {
+      pen.fillStyle = run.role ? this.theme.role[run.role] : colour;
+      pen.fillText(text, from + dx, y - rise);
+    });
+    return width;
+  }
+
+  draw() {
+    const pen = this.pen;
+    pen.textBaseline = 'alphabetic';
+    pen.textAlign = 'left';
+    pen.lineJoin = 'round';
+    pen.lineCap = 'round';
+    pen.fillStyle = this.theme.ground;
+    pen.fillRect(0, 0, this.width, this.height);
+    this.boxes = this.layout();
+    this.boxes.forEach((box) => this.panel(box));
+  }
+
+  /** The plot rectangle of every panel. Panels of a column share their left edge, panels of a row their lower edge. */
+  layout() {
+    const panels = this.stage.scene.panels, t = this.type;
+    const order = [...panels].sort((a, b) => a.row - b.row || a.column - b.column);
+    const place = (p) => (this.alone ? [order.indexOf(p), 0] : [p.row, p.column]);
+    const tracks = (i, ratio) => {
+      const at = {};
+      for (const p of panels) at[place(p)[i]] = Math.max(at[place(p)[i]] ?? 0, this.alone && i ? 1 : p[ratio]);
+      const keys = Object.keys(at).map(Number).sort((a, b) => a - b), sum = keys.reduce((s, k) => s + at[k], 0);
+      return { keys, share: (k) => at[k] / sum };
+    };
+    const rows = tracks(0, 'height_ratio'), columns = tracks(1, 'width_ratio');
+    const gapX = t * 1.6, gapY = t * 0.9;
+    const roomX = this.width - gapX * (columns.keys.length - 1), roomY = this.height - gapY * (rows.keys.length - 1);
+    const start = (tr, k, room, gap) => tr.keys.filter((j) => j < k).reduce((s, j) => s + tr.share(j) * room + gap, 0);
+    const boxes = panels.map((panel, index) => {
+      const [r, c] = place(panel);
+      const cell = { x: start(columns, c, roomX, gapX), y: start(rows, r, roomY, gapY), w: columns.share(c) * roomX, h: rows.share(r) * roomY };
+      const yTicks = panel.y.visible ? niceTicks(panel.y, cell.h - 2 * t, t * 3.4) : [];
+      const yTexts = tickTexts(panel.y, yTicks);
+      const widest = Math.max(0, ...yTexts.map((s) => this.measure(s, 0.92)));
+      const long = panel.x.label && this.measure(panel.x.label, 0.96) > cell.w * 0.34;
+      return {
+        panel, index, cell, r, c, yTicks, yTexts, long,
+        left: panel.y.visible && widest ? widest + t * 0.75 : t * 0.5,
+        bottom: (panel.x.visible ? t * 1.65 : t * 0.4) + (long ? t * 1.3 : 0),
+        top: panel.title || panel.y.label ? t * 1.75 : t * 0.8,
+      };
+    });
+    for (const box of boxes) {
+      const left = Math.max(...boxes.filter((b) => b.c === box.c).map((b) => b.left));
+      const bottom = Math.max(...boxes.filter((b) => b.r === box.r).map((b) => b.bottom));
+      const top = Math.max(...boxes.filter((b) => b.r === box.r).map((b) => b.top));
+      Object.assign(box, { x0: box.cell.x + left, x1: box.cell.x + box.cell.w - t * 0.7, y0: box.cell.y + top, y1: box.cell.y + box.cell.h - bottom });
+      if (box.panel.equal_aspect) {
+        const { x, y } = box.panel, unit = Math.min((box.x1 - box.x0) / (x.hi - x.lo), (box.y1 - box.y0) / (y.hi - y.lo));
+        const w = unit * (x.hi - x.lo), h = unit * (y.hi - y.lo);
+        const dx = (box.x1 - box.x0 - w) / 2, dy = (box.y1 - box.y0 - h) / 2;
+        Object.assign(box, { x0: box.x0 + dx, x1: box.x1 - dx, y0: box.y0 + dy, y1: box.y1 - dy });
+      }
+      box.X = scale(box.panel.x, box.x0, box.x1);
+      box.Y = scale(box.panel.y, box.y1, box.y0);
+    }
+    return boxes;
+  }
+
+  panel(box) {
+    const { pen } = this, { panel } = box;
+    this.box = box;
+    this.requests = [];
+    this.obstacles = [];
+    this.taken = [];
+    const surface = panel.layers.some((layer) => layer.kind === 'heatmap');
+    if (!surface) this.grid(box);
+    pen.save();
+    pen.beginPath();
+    pen.rect(box.x0, box.y0 - 1, box.x1 - box.x0, box.y1 - box.y0 + 2);
+    pen.clip();
+    panel.layers.forEach((layer, i) => DRAW[layer.kind]?.call(this, layer, `${box.index}.${i}`));
+    pen.restore();
+    this.axes(box, surface);
+    panel.layers.forEach((layer, i) => AFTER[layer.kind]?.call(this, layer, `${box.index}.${i}`));
+    this.placeLabels(box);
+  }
+
+  grid(box) {
+    const pen = this.pen;
+    pen.strokeStyle = this.theme.grid;
+    pen.lineWidth = Math.max(1, this.line * 0.4);
+    pen.beginPath();
+    for (const v of box.yTicks) {
+      const y = Math.round(box.Y(v)) + 0.5;
+      if (y < box.y1 - 2) { pen.moveTo(box.x0, y); pen.lineTo(box.x1, y); }
+    }
+    pen.stroke();
+  }
+
+  axes(box, surface) {
+    const { pen, theme, type: t } = this, { panel, x0, x1, y0, y1 } = box;
+    pen.strokeStyle = theme.axis;
+    pen.lineWidth = Math.max(1, this.line * 0.45);
+    pen.beginPath();
+    if (surface || panel.equal_aspect) pen.rect(x0, y0, x1 - x0, y1 - y0);
+    else if (panel.x.visible) { pen.moveTo(x0, y1 + 0.5); pen.lineTo(x1, y1 + 0.5); }
+    pen.stroke();
+    for (const [i, v] of box.yTicks.entries()) {
+      this.write(box.yTexts[i], x0 - t * 0.5, box.Y(v) + t * 0.33, { size: 0.92, colour: theme.tick, align: 'right' });
+    }
+    if (panel.x.visible) this.xAxis(box);
+    const head = y0 - t * 0.62;
+    let at = panel.y.visible && !panel.title ? box.cell.x + (panel.equal_aspect ? x0 - box.cell.x : t * 0.1) : x0;
+    if (panel.title) at += this.write(panel.title, at, head, { weight: 600 }) + t * 0.8;
+    if (panel.y.label) this.write(panel.y.label, at, head, { size: 0.96, colour: theme.tick });
+  }
+
+  xAxis(box) {
+    const { theme, type: t } = this, { panel, x0, x1, y1 } = box, base = y1 + t * 1.32;
+    const bars = panel.layers.find((layer) => layer.kind === 'bars' && layer.categories.length);
+    let edge = x1 + t * 0.5;
+    if (panel.x.label) {
+      const w = this.write(panel.x.label, x1, base + (box.long ? t * 1.3 : 0), { size: 0.96, colour: theme.tick, align: 'right' });
+      if (!box.long) edge = x1 - w - t * 0.5;
+    }
+    const ticks = bars ? [...this.places(bars)] : niceTicks(panel.x, x1 - x0, t * 5.2);
+    const texts = bars ? bars.categories : tickTexts(panel.x, ticks);
+    let last = -Infinity;
+    for (const [i, v] of ticks.entries()) {
+      const x = box.X(v), w = this.measure(texts[i], 0.92);
+      if (x + w / 2 > edge || x - w / 2 < last || x < x0 - 1 || x > x1 + 1) continue;
+      this.write(texts[i], x, base, { size: 0.92, colour: bars ? theme.role.text : theme.tick, align: 'center' });
+      last = x + w / 2 + t * 0.4;
+    }
+  }
+
+  places(layer) {
+    const n = layer.values.shape[1];
+    return layer.at ? this.get(layer.at) : Float64Array.from({ length: n }, (_, i) => i);
+  }
+
+  get(channel) { return this.stage.row(channel); }
+  one(channel) { return this.stage.row(channel)[0]; }
+  colour(role) { return this.theme.role[role] ?? this.theme.role.text; }
+  dash(on) { this.pen.setLineDash(on ? [this.line * 2.6, this.line * 2.4] : []); }
+
+  // ------------------------------------------------------------------------------------------------------ 6 layers
+
+  /** Trace (x, y) in pixels with breaks at NaN; returns about 80 points for the labels. */
+  trace(x, y) {
+    const { pen, box } = this, n = x.length, keep = Math.max(1, Math.floor(n / 80)), samples = [];
+    let down = false;
+    pen.beginPath();
+    for (let i = 0; i < n; i++) {
+      const px = box.X(x[i]), py = box.Y(y[i]);
+      if (px !== px || py !== py) { down = false; continue; }
+      if (down) pen.lineTo(px, py);
+      else pen.moveTo(px, py);
+      down = true;
+      if (i % keep === 0) samples.push(px, py);
+    }
+    return samples;
+  }
+
+  curve(layer, id) {
+    const { pen } = this, samples = this.trace(this.get(layer.x), this.get(layer.y));
+    pen.strokeStyle = this.colour(layer.role);
+    pen.lineWidth = this.line * layer.width * (layer.role === 'theory' ? 0.85 : 1);
+    this.dash(layer.dashed ?? layer.role === 'theory');
+    pen.stroke();
+    this.dash(false);
+    this.name(layer, id, samples, layer.label_at);
+  }
+
+  name(layer, id, samples, wanted = null) {
+    this.obstacles.push({ id, samples });
+    if (layer.label) this.requests.push({ id, text: layer.label, role: layer.role, samples, at: wanted === null ? null : this.box.X(wanted) });
+  }
+
+  area(layer, id) {
+    const { pen, box } = this, x = this.get(layer.x), y = this.get(layer.y), base = this.get(layer.base), n = x.length;
+    const flat = base.length === 1, ok = (i) => x[i] === x[i] && y[i] === y[i] && (flat || base[i] === base[i]);
+    const samples = [];
+    pen.beginPath();
+    for (let i = 0; i < n; i++) {
+      if (!ok(i)) continue;
+      let end = i;
+      while (end + 1 < n && ok(end + 1)) end++;
+      for (let k = i; k <= end; k++) k === i ? pen.moveTo(box.X(x[k]), box.Y(y[k])) : pen.lineTo(box.X(x[k]), box.Y(y[k]));
+      for (let k = end; k >= i; k--) pen.lineTo(box.X(x[k]), box.Y(flat ? base[0] : base[k]));
+      pen.closePath();
+      for (let k = i; k <= end; k += Math.max(1, n >> 6)) samples.push(box.X(x[k]), (box.Y(y[k]) + box.Y(flat ? base[0] : base[k])) / 2);
+      i = end;
+    }
+    pen.globalAlpha = layer.opacity;
+    pen.fillStyle = this.colour(layer.role);
+    pen.fill();
+    pen.globalAlpha = 1;
+    if (layer.label) this.requests.push({ id, text: layer.label, role: layer.role, samples, within: true });
+  }
+
+  points(layer, id) {
+    const { pen, box } = this, x = this.get(layer.x), y = this.get(layer.y), n = x.length;
+    const r = layer.size * Math.max(1, this.type / 16), keep = Math.max(1, Math.floor(n / 60)), samples = [];
+    const dot = pen instanceof SvgPen ? null : this.stage.sprite(layer, r, this.colour(layer.role), this.theme.ground);
+    pen.beginPath();
+    for (let i = 0; i < n; i++) {
+      const px = box.X(x[i]), py = box.Y(y[i]);
+      if (px !== px || py !== py || px < box.x0 - r || px > box.x1 + r || py < box.y0 - r || py > box.y1 + r) continue;
+      if (dot) pen.drawImage(dot, px - dot.reach, py - dot.reach, 2 * dot.reach, 2 * dot.reach);
+      else pen.arc(px, py, r);
+      if (i % keep === 0) samples.push(px, py);
+    }
+    if (!dot) {
+      pen.globalAlpha = layer.opacity;
+      pen.fillStyle = pen.strokeStyle = this.colour(layer.role);
+      pen.lineWidth = this.line * 0.6;
+      layer.hollow ? pen.stroke() : pen.fill();
+      pen.globalAlpha = 1;
+    }
+    this.name(layer, id, samples);
+  }
+
+  heatmap(layer, id) {
+    const { pen, box } = this, [rows, columns] = layer.values.shape, codes = this.stage.codes(layer.values);
+    const image = this.stage.surface(id, columns, rows), ctx = image.getContext('2d');
+    const pixels = image.pixels ??= ctx.createImageData(columns, rows), colours = this.stage.palette(id, layer);
+    const words = new Uint32Array(pixels.data.buffer), table = new Uint32Array(colours.buffer);
+    for (let r = 0; r < rows; r++) {
+      const to = (rows - 1 - r) * columns;
+      for (let c = 0; c < columns; c++) words[to + c] = table[codes[r * columns + c]];
+    }
+    ctx.putImageData(pixels, 0, 0);
+    const x0 = box.X(layer.x[0]), x1 = box.X(layer.x[1]), y0 = box.Y(layer.y[1]), y1 = box.Y(layer.y[0]);
+    pen.imageSmoothingEnabled = true;
+    pen.drawImage(image, x0, y0, x1 - x0, y1 - y0);
+    for (const level of layer.contours) this.contour(layer, codes, rows, columns, (level - layer.lo) / (layer.hi - layer.lo) * 254);
+  }
+
+  /** Marching squares on the codes; cell centres carry the values. */
+  contour(layer, codes, rows, columns, level) {
+    const { pen, box } = this, dx = (layer.x[1] - layer.x[0]) / columns, dy = (layer.y[1] - layer.y[0]) / rows;
+    const X = (c) => box.X(layer.x[0] + (c + 0.5) * dx), Y = (r) => box.Y(layer.y[0] + (r + 0.5) * dy);
+    pen.beginPath();
+    for (let r = 0; r + 1 < rows; r++) {
+      for (let c = 0; c + 1 < columns; c++) {
+        const i = r * columns + c, v = [codes[i], codes[i + 1], codes[i + columns + 1], codes[i + columns]];
+        const up = v.map((a) => a >= level);
+        if (v.includes(255) || (up[0] === up[1] && up[1] === up[2] && up[2] === up[3])) continue;
+        const cut = (a, b) => (level - v[a]) / (v[b] - v[a]), ends = [];
+        if (up[0] !== up[1]) ends.push([X(c + cut(0, 1)), Y(r)]);
+        if (up[1] !== up[2]) ends.push([X(c + 1), Y(r + cut(1, 2))]);
+        if (up[3] !== up[2]) ends.push([X(c + cut(3, 2)), Y(r + 1)]);
+        if (up[0] !== up[3]) ends.push([X(c), Y(r + cut(0, 3))]);
+        for (let e = 0; e + 1 < ends.length; e += 2) { pen.moveTo(...ends[e]); pen.lineTo(...ends[e + 1]); }
+      }
+    }
+    pen.strokeStyle = this.theme.role.theory;
+    pen.lineWidth = this.line * 0.5;
+    pen.stroke();
+  }
+
+  arrows(layer, id) {
+    const { pen, box } = this, [x, y, dx, dy] = [layer.x, layer.y, layer.dx, layer.dy].map((c) => this.get(c)), heads = [], samples = [];
+    pen.strokeStyle = pen.fillStyle = this.colour(layer.role);
+    pen.lineWidth = this.line * 0.7 * layer.width;
+    pen.beginPath();
+    for (let i = 0; i < x.length; i++) {
+      const ax = box.X(x[i]), ay = box.Y(y[i]), bx = box.X(x[i] + layer.scale * dx[i]), by = box.Y(y[i] + layer.scale * dy[i]);
+      const length = Math.hypot(bx - ax, by - ay);
+      if (!(length > 0.8)) continue;
+      const head = Math.min(length * 0.7, this.line * 2.6), ux = (bx - ax) / length, uy = (by - ay) / length;
+      pen.moveTo(ax, ay);
+      pen.lineTo(bx - ux * head * 0.8, by - uy * head * 0.8);
+      heads.push([bx, by, ux * head, uy * head]);
+      samples.push(bx, by);
+    }
+    pen.stroke();
+    pen.beginPath();
+    for (const [bx, by, ux, uy] of heads) {
+      pen.moveTo(bx, by);
+      pen.lineTo(bx - ux - uy * 0.5, by - uy + ux * 0.5);
+      pen.lineTo(bx - ux + uy * 0.5, by - uy - ux * 0.5);
+      pen.closePath();
+    }
+    pen.fill();
+    this.name(layer, id, samples);
+  }
+
+  /** Rectangles of a bar layer: calls part(stack, place, x, width, top, bottom, value). */
+  parts(layer, part) {
+    const { box } = this, [stack, n] = layer.values.shape, values = this.get(layer.values), at = this.places(layer);
+    const base = layer.base ? this.get(layer.base) : null;
+    for (let i = 0; i < n; i++) {
+      let up = base ? base[i] : 0, down = up;
+      const x = box.X(at[i] - layer.width / 2), w = box.X(at[i] + layer.width / 2) - x;
+      for (let s = 0; s < stack; s++) {
+        const v = values[s * n + i], from = v < 0 ? down : up, to = from + v;
+        if (v < 0) down = to;
+        else up = to;
+        if (v === v) part(s, i, x, w, Math.min(box.Y(from), box.Y(to)), Math.max(box.Y(from), box.Y(to)), v);
+      }
+    }
+  }
+
+  bars(layer) {
+    const { pen } = this;
+    this.parts(layer, (s, i, x, w, top, bottom) => {
+      const theory = layer.roles[s] === 'theory';
+      pen.fillStyle = pen.strokeStyle = this.colour(layer.roles[s]);
+      pen.globalAlpha = theory ? 0.1 : layer.opacity;
+      pen.beginPath();
+      pen.rect(x, top, w, bottom - top);
+      pen.fill();
+      pen.globalAlpha = 1;
+      if (!theory) return;
+      pen.lineWidth = this.line * 0.7;
+      this.dash(true);
+      pen.stroke();
+      this.dash(false);
+    });
+  }
+
+  barsAfter(layer, id) {
+    const { type: t, theme } = this, [stack, n] = layer.values.shape;
+    this.parts(layer, (s, i, x, w, top, bottom, v) => {
+      this.taken.push([x, top, x + w, bottom]);
+      const text = layer.digits === null ? '' : format(v, layer.digits), middle = (top + bottom) / 2;
+      if (text && stack > 1 && bottom - top > t * 1.25 && this.measure(text, 0.96) < w) {
+        this.write(text, x + w / 2, middle + t * 0.34, { size: 0.96, align: 'center', colour: layer.roles[s] === 'theory' ? theme.role.text : theme.ground, weight: 600 });
+      } else if (text && stack === 1) {
+        const y = v < 0 ? bottom + t * 1.15 : top - t * 0.42, half = this.measure(text, 0.96) / 2;
+        this.write(text, x + w / 2, y, { size: 0.96, align: 'center', colour: this.colour(layer.roles[s]), halo: true, weight: 600 });
+        this.taken.push([x + w / 2 - half, y - t, x + w / 2 + half, y + t * 0.2]);
+      }
+      const label = layer.labels[s];
+      if (!label || i !== n - 1 || (stack > 1 && bottom - top < 0.5)) return;
+      const width = this.measure(label), box = this.box;
+      const right = [x + w + t * 0.5, middle], left = [x - t * 0.5 - width, middle], above = [x + w / 2 - width / 2, top - t * 0.9];
+      const options = right[0] + width <= box.cell.x + box.cell.w ? [right, above, left] : [left, above, right];
+      this.requests.push({ id: `${id}.${s}`, text: label, role: layer.roles[s], options });
+    });
+    if (layer.label) this.requests.push({ id, text: layer.label, role: layer.role, options: [[this.box.x0 + t, this.box.y0 + t]] });
+  }
+
+  rule(layer, id) {
+    const { pen, box, type: t } = this, v = this.one(layer.at);
+    const at = layer.axis === 'x' ? box.X(v) : box.Y(v);
+    if (at !== at) return;
+    pen.strokeStyle = this.colour(layer.role);
+    pen.lineWidth = this.line * layer.width;
+    this.dash(layer.dashed);
+    pen.beginPath();
+    if (layer.axis === 'x') { pen.moveTo(at, box.y0); pen.lineTo(at, box.y1); }
+    else { pen.moveTo(box.x0, at); pen.lineTo(box.x1, at); }
+    pen.stroke();
+    this.dash(false);
+    if (!layer.label) return;
+    const w = this.measure(layer.label), inside = layer.axis === 'x' ? at >= box.x0 && at <= box.x1 : at >= box.y0 - 1 && at <= box.y1 + 1;
+    const options = layer.axis === 'x'
+      ? [0.06, 0.2, 0.4].flatMap((f) => [[at + t * 0.5, box.y0 + f * (box.y1 - box.y0) + t * 0.3], [at - t * 0.5 - w, box.y0 + f * (box.y1 - box.y0) + t * 0.3]])
+      : [box.x1 - w - t * 0.4, box.x0 + t * 0.4, (box.x0 + box.x1 - w) / 2].flatMap((x) => [[x, at - t * 0.8], [x, at + t * 0.85]]);
+    if (inside) this.requests.push({ id, text: layer.label, role: layer.role, options });
+  }
+
+  words(layer) {
+    const { box, type: t } = this, x = this.one(layer.x), y = this.one(layer.y);
+    const px = layer.frame ? box.x0 + x * (box.x1 - box.x0) : box.X(x), py = layer.frame ? box.y1 - y * (box.y1 - box.y0) : box.Y(y);
+    if (px !== px || py !== py) return;
+    const w = this.write(layer.text, px, py + t * 0.34 * layer.size, { size: layer.size, colour: this.colour(layer.role), align: layer.align, halo: true });
+    const from = px - (layer.align === 'center' ? w / 2 : layer.align === 'right' ? w : 0);
+    this.taken.push([from, py - t * 0.7 * layer.size, from + w, py + t * 0.7 * layer.size]);
+  }
+
+  handle(layer, id) {
+    const { pen, box, type: t } = this, x = box.X(this.one(layer.x)), y = box.Y(this.one(layer.y));
+    if (x !== x || y !== y) return;
+    const px = Math.max(box.x0, Math.min(box.x1, x)), py = Math.max(box.y0, Math.min(box.y1, y)), colour = this.colour(layer.role);
+    const active = this.stage.held === layer.control || this.stage.pointed === id || this.stage.focused === layer.control;
+    const r = t * (active ? 0.66 : 0.56);
+    pen.globalAlpha = active ? 0.24 : 0.13;
+    pen.fillStyle = colour;
+    pen.beginPath();
+    pen.arc(px, py, r + t * 0.5, 0, 7);
+    pen.fill();
+    pen.globalAlpha = 1;
+    pen.beginPath();
+    pen.arc(px, py, r, 0, 7);
+    pen.fillStyle = colour;
+    pen.fill();
+    pen.strokeStyle = this.theme.ground;
+    pen.lineWidth = Math.max(2, this.line * 0.8);
+    pen.stroke();
+    const [ux, uy] = layer.axis === 'x' ? [1, 0] : [0, 1], a = r * 0.28, b = r * 0.28; // two small arrow heads: which way it goes
+    pen.fillStyle = this.theme.ground;
+    pen.beginPath();
+    for (const s of [-1, 1]) {
+      const cx = px + s * ux * a, cy = py + s * uy * a;
+      pen.moveTo(cx + s * ux * b, cy + s * uy * b);
+      pen.lineTo(cx + uy * b, cy + ux * b);
+      pen.lineTo(cx - uy * b, cy - ux * b);
+      pen.closePath();
+    }
+    pen.fill();
+    this.handles.push({ layer, id, x: px, y: py, box });
+    this.taken.push([px - r - 2, py - r - 2, px + r + 2, py + r + 2]);
+    if (!layer.label) return;
+    const w = this.measure(layer.label), off = r + t * 0.7;
+    this.requests.push({ id, text: layer.label, role: layer.role, options: [[px - w / 2, py - off - t * 0.4], [px + off, py], [px - off - w, py], [px - w / 2, py + off + t * 0.4]] });
+  }
+
+  drawn(layer, id) {
+    const { pen, box, type: t } = this, x = this.get(layer.x), y = this.stage.drawn;
+    this.drawArea = { layer, box };
+    if (!y || y.every(Number.isNaN)) {
+      this.write(layer.invitation, (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2 + t * 0.34, { colour: this.theme.tick, align: 'center', halo: true });
+      return;
+    }
+    const samples = this.trace(x, y);
+    pen.strokeStyle = this.colour(layer.role);
+    pen.lineWidth = this.line * 1.15;
+    pen.stroke();
+    this.name(layer, id, samples);
+  }
+
+  // ------------------------------------------------------------------------------------------------------ 7 labels
+
+  /** Put every label at the cheapest of its places: free of lines and of other labels, and where it stood before. */
+  placeLabels(box) {
+    const t = this.type, half = t * 0.62, memory = this.stage.memory;
+    for (const request of this.requests) {
+      const w = this.measure(request.text);
+      const options = request.options ?? this.along(request, w, box);
+      let best = null, least = Infinity;
+      options.forEach(([x, y, taste = 0, mark], i) => {
+        const name = mark ?? i, area = [x - 2, y - half, x + w + 2, y + half];
+        let cost = taste + (request.options ? i * 2 : 0) - (memory.get(request.id) === name ? 5 : 0);
+        const out = Math.max(0, box.cell.x - area[0], area[2] - box.cell.x - box.cell.w) + Math.max(0, box.y0 - t * 0.5 - area[1], area[3] - box.y1);
+        cost += out * 4;
+        for (const other of this.taken) {
+          const a = Math.min(area[2], other[2]) - Math.max(area[0], other[0]), b = Math.min(area[3], other[3]) - Math.max(area[1], other[1]);
+          if (a > 0 && b > 0) cost += 40 + Math.min(a, b);
+        }
+        for (const { id, samples } of this.obstacles) {
+          const own = id === request.id, pad = own ? 0 : t * 0.35;
+          let hits = 0;
+          for (let k = 0; k < samples.length; k += 2) {
+            const px = samples[k], py = samples[k + 1];
+            if (px > area[0] - pad && px < area[2] + pad && py > area[1] - pad && py < area[3] + pad) hits++;
+          }
+          cost += hits * (own ? 1.5 : 4);
+        }
+        if (cost < least) { least = cost; best = { x, y, name, area }; }
+      });
+      if (!best) continue;
+      memory.set(request.id, best.name);
+      this.taken.push(best.area);
+      this.write(request.text, best.x, best.y + t * 0.34, { colour: this.colour(request.role), halo: true, weight: 500 });
+    }
+  }
+
+  /** Places beside a line: above and below it at 16 points along. */
+  along(request, w, box) {
+    const t = this.type, s = request.samples, n = s.length / 2, options = [];
+    for (let j = 0; j < 16; j++) {
+      const k = Math.round((j + 0.5) / 16 * (n - 1)), x = s[2 * k], y = s[2 * k + 1];
+      if (!(n > 0) || x < box.x0 || x > box.x1 || y < box.y0 - 2 || y > box.y1 + 2) continue;
+      const far = request.at === null || request.at === undefined ? Math.abs(j - 7.5) * 0.15 : Math.abs(x - request.at) / t;
+      const low = Math.max(0, y - (box.y1 - t * 1.5)) / t * 4; // names of densities do not belong on the baseline
+      if (request.within) options.push([x - w / 2, y, far, `m${j}`]);
+      else {
+        options.push([x - w / 2, y - t * 1.05, far + low, `a${j}`], [x - w / 2, y + t * 1.05, far + low + 1, `b${j}`]);
+        options.push([x + t * 0.6, y - t * 0.5, far + low + 0.5, `r${j}`], [x - t * 0.6 - w, y - t * 0.5, far + low + 0.5, `l${j}`]);
+      }
+    }
+    return options;
+  }
+}
+
+const P = Picture.prototype;
+const DRAW = { curve: P.curve, area: P.area, points: P.points, heatmap: P.heatmap, arrows: P.arrows, bars: P.bars, rule: P.rule, draw: P.drawn };
+const AFTER = { bars: P.barsAfter, text: P.words, handle: P.handle };

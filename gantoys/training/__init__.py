@@ -1,0 +1,1 @@
+"""Training of small GANs. The only package that imports torch; the web process never enters it."""

@@ -1,0 +1,67 @@
+"""Controls of a page's state: each takes the field's own label, range and choices, and changes the state when moved."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import streamlit as st
+
+from gantoys.ui.frame import Page
+
+
+def _key(page: Page[Any], field: str) -> str:
+    return f"control:{page.words.key}:{field}"
+
+
+def _adopt(page: Page[Any], field: str) -> None:
+    value = st.session_state[_key(page, field)]
+    if value is not None:
+        page.change(**{field: value})
+
+
+def choice(page: Page[Any], field: str, label: str) -> None:
+    """One of the values that a Literal field allows."""
+    st.session_state[_key(page, field)] = getattr(page.state, field)
+    options = get_args(page.model.model_fields[field].annotation)
+    st.segmented_control(label, options, key=_key(page, field), on_change=_adopt, args=(page, field))
+
+
+def switch(page: Page[Any], field: str, label: str) -> None:
+    """A bool field."""
+    st.session_state[_key(page, field)] = getattr(page.state, field)
+    st.toggle(label, key=_key(page, field), on_change=_adopt, args=(page, field))
+
+
+def number(page: Page[Any], field: str, label: str, *, step: float | None = None) -> None:
+    """A number with the field's range."""
+    info = page.model.model_fields[field]
+    low = next(m.ge for m in info.metadata if hasattr(m, "ge"))
+    high = next(m.le for m in info.metadata if hasattr(m, "le"))
+    kind = int if info.annotation is int else float
+    st.session_state[_key(page, field)] = getattr(page.state, field)
+    st.number_input(
+        label, kind(low), kind(high), step=None if step is None else kind(step), key=_key(page, field),
+        on_change=_adopt, args=(page, field),
+    )  # fmt: skip
+
+
+def notation(page: Page[Any], field: str, label: str) -> None:
+    """A distribution as text; what cannot be read is said under the field and changes nothing."""
+    from pydantic import ValidationError
+
+    key = _key(page, field)
+    st.session_state.setdefault(key, getattr(page.state, field))
+    text = st.text_input(label, key=key, max_chars=300, on_change=_adopt, args=(page, field))
+    if text != getattr(page.state, field):
+        try:
+            page.model(**{**page.state.model_dump(), field: text})
+        except ValidationError as error:
+            st.error(str(error.errors()[0]["msg"]).removeprefix("Value error, "), icon=None)
+
+
+def presets(page: Page[Any], rows: Mapping[str, Mapping[str, Any]], label: str) -> None:
+    """Named states, one click each."""
+    st.caption(label)
+    for column, (name, values) in zip(st.columns(len(rows)), rows.items(), strict=True):
+        column.button(
+            name, key=f"preset:{page.words.key}:{name}", on_click=page.change, kwargs=dict(values), width="stretch"
+        )

@@ -1,0 +1,260 @@
+"""The lesson frame: question, picture, "Try this", and under them explanation, mistake, code, questions, reading.
+
+A page opens its lesson, shows a picture and then the rest:
+
+    page = frame.open_lesson("game", picture.State)
+    page.picture(picture.scene)
+    page.rest(code=(ledger_finite,))
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic
+
+import numpy as np
+import streamlit as st
+from pydantic import ValidationError
+
+from gantoys.lessons import Lesson, load
+from gantoys.stage import component
+from gantoys.stage.page import standalone
+from gantoys.stage.scene import Animation, Scene
+from gantoys.pictures import state as links
+from gantoys.ui import memory
+from gantoys.pictures.state import StateT
+
+Build = Callable[..., Scene]
+MOVE_SECONDS = 1.6
+HEIGHT, LECTURE_HEIGHT = 452, 540
+
+
+def lecture_view() -> bool:
+    """Whether the link asks for the view for projection."""
+    return st.query_params.get("view") == "lecture"
+
+
+@dataclass(frozen=True)
+class Page(Generic[StateT]):
+    """One opened lesson. The state is a plain value in the session, shared by the picture, the controls and the link."""
+
+    words: Lesson
+    model: type[StateT]
+    lecture: bool
+
+    def _slot(self, name: str) -> str:
+        return f"{name}:{self.words.key}"
+
+    @property
+    def state(self) -> StateT:
+        """The state on screen."""
+        return st.session_state[self._slot("state")]  # type: ignore[no-any-return]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A value that this lesson keeps beside its state."""
+        return st.session_state.get(self._slot(name), default)
+
+    def put(self, name: str, value: Any) -> None:
+        """Keeps a value beside the state."""
+        st.session_state[self._slot(name)] = value
+
+    def change(self, **values: Any) -> bool:
+        """Adopts new values of fields when they are allowed, and writes the link; else leaves all as it is."""
+        try:
+            state = self.model(**{**self.state.model_dump(), **values})
+        except ValidationError:
+            return False
+        st.session_state[self._slot("state")] = state
+        self._write_link()
+        return True
+
+    def _write_link(self) -> None:
+        wanted = links.write(self.state) | ({"view": "lecture"} if self.lecture else {})
+        if dict(st.query_params) != wanted:
+            st.query_params.from_dict(wanted)
+        self.put("link", wanted)
+
+    # --- the top: picture, chips, prediction --------------------------------------------------------------------
+
+    def picture(
+        self, build: Build, *, more: Callable[["Page[StateT]"], None] | None = None, beside: Callable[[], None] | None = None
+    ) -> None:
+        """The stage with `build(state)` (given `drawn` too when the picture can be drawn on), then the chips.
+
+        `more` draws the controls that are not needed at first; `beside` draws what stands between chips and controls.
+        """
+        _top(self, build, more, beside)
+
+    def _moved(self, values: dict[str, float]) -> None:
+        fields = {k: v for k, v in values.items() if k in self.model.model_fields}
+        self.change(**{k: int(v) if self.model.model_fields[k].annotation is int else v for k, v in fields.items()})
+
+    def _mount(self, build: Build) -> Scene:
+        scene = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
+        move = self.get("move")
+        if move is not None:
+            scene = _with_move(scene, *move)
+        result = component.mount(
+            scene,
+            key=f"stage-{self.words.key}",
+            height=LECTURE_HEIGHT if self.lecture else HEIGHT,
+            lecture=self.lecture,
+            on_values=self._moved,
+        )
+        if result.drawn is not None and not _same(result.drawn, self.get("drawn")):
+            self.put("drawn", result.drawn)
+            st.rerun(scope="fragment")
+        return scene
+
+    def _chips(self) -> None:
+        asking = self.get("asking")
+        columns = st.columns([1] * len(self.words.tries), gap="small")
+        for i, (column, row) in enumerate(zip(columns, self.words.tries, strict=True)):
+            column.button(
+                f"{i + 1}  {row.label}",
+                key=self._slot(f"try-{i}"),
+                on_click=self.put,
+                args=("asking", None if asking == i else i),
+                shortcut=None if asking is not None else str(i + 1),
+                width="stretch",
+                type="primary" if asking == i else "secondary",
+            )
+        if asking is not None:
+            self._ask(asking)
+        elif self.get("answer") is not None:
+            self._seen(*self.get("answer"))
+
+    def _ask(self, index: int) -> None:
+        row = self.words.tries[index]
+        st.markdown(f"**Before it moves:** {row.ask}")
+        for i, (column, option) in enumerate(zip(st.columns(len(row.options)), row.options, strict=True)):
+            column.button(
+                f"{i + 1}  {option}",
+                key=self._slot(f"guess-{index}-{i}"),
+                on_click=self._guess,
+                args=(index, i),
+                shortcut=str(i + 1),
+                width="stretch",
+            )
+
+    def _guess(self, index: int, chosen: int) -> None:
+        before = self.state
+        self.put("asking", None)
+        self.put("answer", (index, chosen))
+        state = {k: v.default for k, v in self.model.model_fields.items()} | self.words.tries[index].state
+        self.change(**state)
+        self.put("move", (before.model_dump(), self.state.model_dump(), (self.get("moves", 0))))
+        self.put("moves", self.get("moves", 0) + 1)
+
+    def _seen(self, index: int, chosen: int) -> None:
+        row = self.words.tries[index]
+        verdict = "As you said." if chosen == row.right else f"You said “{row.options[chosen]}”; it is “{row.options[row.right]}”."
+        st.info(f"**{verdict}** {row.explain}")
+
+    # --- the rest, below the fold -------------------------------------------------------------------------------
+
+    def rest(self, *, code: tuple[Callable[..., Any], ...], build: Build | None = None) -> None:
+        """Explanation, common mistake, the source that computed the picture, questions, reading, keeping the picture."""
+        memory.seen(self.words.key)
+        if self.lecture:
+            return
+        left, right = st.columns([2, 1], gap="large")
+        with left:
+            st.subheader("What you see")
+            st.markdown(self.words.explanation)
+            with st.expander("In code: the functions that computed this picture"):
+                for function in code:
+                    st.code(inspect.getsource(function), language="python")
+            st.subheader("Check yourself")
+            for i, question in enumerate(self.words.checks):
+                self._question(i, question)
+        with right:
+            st.warning(f"**A common mistake.** {self.words.mistake}", icon=None)
+            st.subheader("Further reading")
+            st.markdown("\n".join(f"- {line}" for line in self.words.reading))
+            st.subheader("Keep it")
+            st.caption("The address of this page holds the picture's state: send it to anyone.")
+            if build is not None:
+                self._download(build)
+            st.markdown(f"[Lecture view](?{_query(links.write(self.state) | {'view': 'lecture'})})")
+
+    def _download(self, build: Build) -> None:
+        state = self.state
+        st.download_button(
+            "Save as a web page that moves",
+            data=lambda: standalone(build(state)),
+            file_name=f"gantoys-{self.words.key}.html",
+            mime="text/html",
+            key=self._slot("save"),
+        )
+
+    def _question(self, index: int, question: Any) -> None:
+        chosen = st.radio(
+            question.ask, question.options, index=None, key=self._slot(f"check-{index}"),
+        )  # fmt: skip
+        if chosen is not None:
+            at = question.options.index(chosen)
+            right = at == question.right
+            memory.answered(self.words.key, index, right)
+            (st.success if right else st.error)(question.explain[at], icon=None)
+
+
+def open_lesson(key: str, model: type[StateT]) -> Page[StateT]:
+    """Opens the lesson `key`: reads its state from the link or the session and writes the question on top."""
+    page = Page(load(key), model, lecture_view())
+    asked = dict(st.query_params)
+    problems: list[str] = []
+    fresh = page._slot("state") not in st.session_state
+    if fresh or (set(asked) - set(links.RESERVED) and asked != page.get("link")):
+        state, problems = links.read(model, asked)
+        st.session_state[page._slot("state")] = state
+    page._write_link()
+    st.markdown(f"## {page.words.question}")
+    for problem in problems[:3]:
+        st.warning(_literal(problem), icon=None)
+    return page
+
+
+def _literal(text: str) -> str:
+    """Text from a link as plain words: Markdown's signs keep no meaning."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-!|~$:" else c for c in text)
+
+
+def _query(params: dict[str, str]) -> str:
+    from urllib.parse import urlencode
+
+    return urlencode(params)
+
+
+@st.fragment
+def _top(page: Page[Any], build: Build, more: Callable[[Page[Any]], None] | None, beside: Callable[[], None] | None) -> None:
+    page._mount(build)
+    page._chips()
+    if beside is not None:
+        beside()
+    if more is not None and not page.lecture:
+        with st.expander("More controls"):
+            more(page)
+
+
+def _takes_drawn(build: Build) -> bool:
+    return "drawn" in inspect.signature(build).parameters
+
+
+def _same(a: Any, b: Any) -> bool:
+    return b is not None and np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
+
+
+def _with_move(scene: Scene, before: dict[str, Any], after: dict[str, Any], token: int) -> Scene:
+    """The scene with an animation along the control that changed most, where the scene still is at `after`."""
+    changed = [
+        (abs(after[c.key] - before[c.key]) / (np.ptp(np.asarray(c.values)) or 1), c)
+        for c in scene.controls
+        if c.kind == "slider" and c.key in before and after[c.key] != before[c.key]
+    ]
+    if not changed or any(c.value != after.get(c.key, c.value) for c in scene.controls if c.kind == "slider"):
+        return scene
+    control = max(changed, key=lambda pair: pair[0])[1]
+    return replace(
+        scene, animate=Animation(control.key, float(before[control.key]), float(after[control.key]), MOVE_SECONDS, str(token))
+    )

@@ -1,0 +1,73 @@
+"""What this browser remembers of the learner: lessons seen and questions answered. It never leaves the browser.
+
+One small component keeps it in the browser's own storage; the server holds it only while the session lasts.
+"""
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from gantoys.lessons import KEYS
+
+_SLOT = "progress"
+_LIMIT = 10_000
+_JS = """
+export default function ({ data, setStateValue, parentElement }) {
+  let kept = null;
+  try { kept = window.localStorage.getItem("gantoys"); } catch (e) { return; }
+  if (data !== "{}" && data !== kept) { try { window.localStorage.setItem("gantoys", data); } catch (e) {} }
+  else if (data === "{}" && kept && !parentElement.dataset.told) {
+    parentElement.dataset.told = "1";
+    setStateValue("kept", kept.slice(0, 10000));
+  }
+}
+"""
+_store = st.components.v2.component("gantoys_memory", html="<span></span>", js=_JS)
+
+
+def progress() -> dict[str, dict[str, Any]]:
+    """Per lesson: `seen` and `checks`, question number -> answered rightly."""
+    return st.session_state.setdefault(_SLOT, {})  # type: ignore[no-any-return]
+
+
+def seen(key: str) -> None:
+    """The learner has opened this lesson."""
+    progress().setdefault(key, {"checks": {}})
+
+
+def answered(key: str, question: int, right: bool) -> None:
+    """The learner has answered a question of this lesson."""
+    progress().setdefault(key, {"checks": {}})["checks"][str(question)] = right
+
+
+def valid(text: Any) -> dict[str, dict[str, Any]]:
+    """What a browser sent, as progress: unknown lessons, wrong types and oversized texts count as nothing."""
+    if not isinstance(text, str) or len(text) > _LIMIT:
+        return {}
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(raw, dict):
+        return {}
+    out: dict[str, dict[str, Any]] = {}
+    for key in KEYS:
+        row = raw.get(key)
+        if isinstance(row, dict) and isinstance(row.get("checks"), dict):
+            checks = {k: v for k, v in row["checks"].items() if k in ("0", "1", "2") and isinstance(v, bool)}
+            out[key] = {"checks": checks}
+    return out
+
+
+def sync() -> None:
+    """Loads what the browser kept and stores what is new; called once at the end of every page."""
+    result = _store(key="memory", data=json.dumps(progress()), on_kept_change=lambda: None)
+    for key, row in valid(getattr(result, "kept", None)).items():
+        own = progress().setdefault(key, {"checks": {}})
+        own["checks"] = row["checks"] | own["checks"]
+
+
+def forget() -> None:
+    """Starts anew in this session and, with the next page, in the browser."""
+    progress().clear()

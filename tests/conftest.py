@@ -1,0 +1,40 @@
+"""Rules for the whole suite: the same examples every time, nothing skipped, the browser last."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# The same examples in every run and no deadline: a busy machine must not decide what is right.
+settings.register_profile("gantoys", deadline=None, derandomize=True, database=None, print_blob=True)
+settings.load_profile("gantoys")
+
+BROWSER = Path(__file__).parent / "browser"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: they are the slow ones, and Playwright keeps an event loop in the main thread."""
+    items.sort(key=lambda item: BROWSER in item.path.parents)
+
+
+def _as_failure(report: Any) -> None:
+    """A skipped test shows nothing, so it counts as failed. An expected failure is a different thing."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and nothing is skipped here: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    _as_failure(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    report = yield
+    _as_failure(report)
+    return report
