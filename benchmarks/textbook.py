@@ -1,7 +1,7 @@
 """The textbook GAN loop in plain PyTorch: the reference that gantoys' own training is measured against.
 
-Nothing of gantoys is used here. A ring of eight Gaussians, 2-128-128-2 against 2-128-128-1 with LeakyReLU(0.2), batches of
-256, the non-saturating loss, Adam(1e-3, betas=(0.5, 0.999)).
+Nothing of gantoys is used here. A ring of eight Gaussians, 2-128-128-2 against 2-128-128-1 with LeakyReLU(0.2), batches
+of 256, the non-saturating loss, Adam(1e-3, betas=(0.5, 0.999)).
 
     python benchmarks/textbook.py [steps]     prints the steps per second
 """

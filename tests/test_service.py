@@ -81,10 +81,7 @@ def has_frames(run: Run) -> bool:
 def test_many_who_ask_for_one_config_share_one_worker_and_one_film(make: Callable[..., RunService]) -> None:
     service = make()
     runs: list[Run] = []
-    threads = [
-        threading.Thread(target=lambda k=k: runs.append(service.ask(SHORT, f"session {k}")))  # type: ignore[misc]
-        for k in range(30)
-    ]
+    threads = [threading.Thread(target=lambda k=k: runs.append(service.ask(SHORT, f"session {k}"))) for k in range(30)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -103,7 +100,8 @@ def test_many_who_ask_for_one_config_share_one_worker_and_one_film(make: Callabl
 def test_the_film_grows_while_the_worker_trains(make: Callable[..., RunService]) -> None:
     run = make().ask(LONG)
     assert run.status().state in ("starting", "running")
-    held, films = 0, []
+    held = 0
+    films: list[Film] = []
     while len(films) < 3:
         film = run.film(held)
         if film is not None and len(film):
@@ -147,7 +145,9 @@ def test_a_run_that_nobody_looks_at_is_stopped_and_its_process_is_gone(make: Cal
     assert run.status().state == "stopped"
 
 
-def test_asking_for_another_config_stops_the_earlier_run_unless_others_watch_it(make: Callable[..., RunService]) -> None:
+def test_asking_for_another_config_stops_the_earlier_run_unless_others_watch_it(
+    make: Callable[..., RunService],
+) -> None:
     service = make()
     alone, shared = service.ask(LONG, "ann"), service.ask(LONG.changed(seed=1), "bob")
     also = service.ask(LONG.changed(seed=1), "cid")

@@ -15,7 +15,8 @@ import torch
 from benchmarks import textbook
 from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.film import Film, frame_fields, read_new
+from gantoys.runs.film import Film, read_new
+from gantoys.runs.film_file import frame_fields
 from gantoys.training.loop import Batches, Diverged, Game, train
 from gantoys.training.networks import ACTIVATIONS, Adam, mlp, players
 from gantoys.training.record import View
@@ -35,10 +36,17 @@ def game(config: TrainConfig, dtype: torch.dtype = torch.float64) -> Game:
     return Game(config, *players(config, torch.Generator().manual_seed(config.seed), dtype))
 
 
-def batches(config: TrainConfig, count: int, dtype: torch.dtype = torch.float64) -> list[tuple[torch.Tensor, ...]]:
+def batches(
+    config: TrainConfig, count: int, dtype: torch.dtype = torch.float64
+) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     source = iter(
         Batches(
-            config.target(), config.batch, config.noise_dim, np.random.default_rng(5), torch.Generator().manual_seed(5), dtype
+            config.target(),
+            config.batch,
+            config.noise_dim,
+            np.random.default_rng(5),
+            torch.Generator().manual_seed(5),
+            dtype,
         )
     )
     return [next(source) for _ in range(count)]
@@ -96,7 +104,7 @@ def test_adam_is_torchs_adam(fused: bool) -> None:
 
 @pytest.mark.parametrize("key", LOSSES)
 def test_both_players_follow_the_slopes_of_the_table(key: str) -> None:
-    """The gradient in the bias of D's last layer is the mean slope; G's is the slope carried through D to a shift of x."""
+    """The gradient in the bias of D's last layer is the mean slope; G's is the slope through D to a shift of x."""
     ours = game(SMALL.changed(loss=key))
     row = LOSSES[key]
     seen: dict[str, tuple[torch.Tensor, ...]] = {}
@@ -113,7 +121,8 @@ def test_both_players_follow_the_slopes_of_the_table(key: str) -> None:
     if row.paired:
         bias_d, pull = 0.0, row.generator_slope(a_fake - a_real)  # a shift of both logits changes no margin
     else:
-        bias_d, pull = np.mean(row.real_slope(a_real)) + np.mean(row.fake_slope(a_d)), row.generator_slope(a_fake)
+        bias_d = float(np.mean(row.real_slope(a_real)) + np.mean(row.fake_slope(a_d)))
+        pull = row.generator_slope(a_fake)
     np.testing.assert_allclose(seen["d"][-1].item(), bias_d, atol=1e-12)
     np.testing.assert_allclose(seen["g"][-1].numpy(), np.mean(pull * da_dx, axis=0), rtol=1e-9, atol=1e-13)
     assert all(p.requires_grad for p in ours.psi)
@@ -166,7 +175,9 @@ def test_a_frame_holds_what_the_networks_say() -> None:
     x_fake = run(g, view.noise.numpy())
     np.testing.assert_allclose(frame["samples"], x_fake, atol=1e-5)
     for i, j in ((0, 0), (2, 5), (5, 2)):
-        np.testing.assert_allclose(frame["logits"][i, j], run(d, np.array([[view.grid_x[j], view.grid_y[i]]]))[0, 0], atol=1e-5)
+        np.testing.assert_allclose(
+            frame["logits"][i, j], run(d, np.array([[view.grid_x[j], view.grid_y[i]]]))[0, 0], atol=1e-5
+        )
     real, fake = (1 / (1 + np.exp(-run(d, x))) for x in (view.real, x_fake))
     expected = {
         "value": np.mean(np.log(real)) + np.mean(np.log(1 - fake)),
@@ -182,7 +193,7 @@ def test_a_frame_holds_what_the_networks_say() -> None:
 
 def test_the_picture_has_room_around_the_target() -> None:
     view = View.of(SMALL, SMALL.target())
-    low, high, *_ = SMALL.target().box  # type: ignore[misc]
+    low, high, *_ = SMALL.target().box
     assert view.grid_x[0] < low and view.grid_x[-1] > high
     np.testing.assert_allclose(view.grid_x[0], 1.15 * low)
 

@@ -14,6 +14,7 @@ Lin et al. 2018 (PacGAN) for the 3-standard-deviation ball.
 """
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
@@ -41,14 +42,16 @@ class ModeReport:
         return int(self.covered.sum())
 
 
-def has_modes(distribution: object) -> bool:
+def has_modes(distribution: object) -> TypeGuard[Mixture2D]:
     """Whether the rule above is defined for this distribution: a single mixture of normals in the plane."""
     return (
-        isinstance(distribution, Mixture2D) and not distribution.batch and all(k == "normal" for k in distribution.kinds)
+        isinstance(distribution, Mixture2D)
+        and not distribution.batch
+        and all(k == "normal" for k in distribution.kinds)
     )
 
 
-def mode_report(samples: Array, mixture: Mixture2D) -> ModeReport:
+def mode_report(samples: Array, mixture: object) -> ModeReport:
     """The rule of this module on samples (n, 2). Points that are not finite are of no quality.
 
     Raises ValueError unless `has_modes(mixture)` and n >= 1.

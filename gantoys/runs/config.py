@@ -10,13 +10,15 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from gantoys.maths.distributions import Mixture2D
 from gantoys.maths.losses import LOSSES
 from gantoys.maths.notation import parse
-from gantoys.maths.toys import Toy
+from gantoys.maths.toys import Sampler
 from gantoys.runs import limits
 
 RECIPE = 1  # raise it when the same config begins to train differently: the old films then no longer count
 FILM_FORMAT = 1
+Plane = Mixture2D | Sampler  # what a run can be trained on
 
 
 class TrainConfig(BaseModel):
@@ -73,7 +75,11 @@ class TrainConfig(BaseModel):
     beta1: float = Field(0.5, ge=0.0, le=0.999, title="Beta 1", description="Adam's memory of the gradient.")
     beta2: float = Field(0.999, ge=0.0, le=0.99999, title="Beta 2", description="Adam's memory of its square.")
     frames: int = Field(
-        161, ge=2, le=limits.FRAMES, title="Frames", description="How many pictures the film has, first and last included."
+        161,
+        ge=2,
+        le=limits.FRAMES,
+        title="Frames",
+        description="How many pictures the film has, first and last included.",
     )
     cadence: Literal["early", "even"] = Field(
         "early",
@@ -82,7 +88,11 @@ class TrainConfig(BaseModel):
     )
     grid: int = Field(48, ge=2, le=limits.GRID, title="Grid", description="Points per side on which D is drawn.")
     shown: int = Field(
-        800, ge=16, le=limits.SHOWN, title="Points shown", description="Generated points in each picture, from fixed noise."
+        800,
+        ge=16,
+        le=limits.SHOWN,
+        title="Points shown",
+        description="Generated points in each picture, from fixed noise.",
     )
 
     @field_validator("toy")
@@ -91,7 +101,7 @@ class TrainConfig(BaseModel):
         if len(text) > limits.TOY_TEXT:
             raise ValueError(f"a notation may have at most {limits.TOY_TEXT} characters")
         toy = parse(text)
-        if toy.dim != 2 or toy.batch:
+        if not isinstance(toy, Plane) or toy.batch:
             raise ValueError("a run needs one distribution in the plane")
         box = np.asarray(toy.box, float)
         if not np.all(np.isfinite(box)) or np.max(np.abs(box)) > limits.TOY_REACH:
@@ -139,9 +149,11 @@ class TrainConfig(BaseModel):
         """This config with other values in some fields, checked again. Raises ValueError with one sentence."""
         return self.build(self.model_dump() | fields)
 
-    def target(self) -> Toy:
+    def target(self) -> Plane:
         """The distribution of the real data."""
-        return parse(self.toy)
+        toy = parse(self.toy)
+        assert isinstance(toy, Plane)  # the validator saw to it
+        return toy
 
     def canonical_json(self) -> str:
         """Every field in one fixed spelling: equal configs give equal text."""

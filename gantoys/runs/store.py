@@ -1,7 +1,7 @@
 """The films on disk, each under the digest of its config, so that equal configs find one film.
 
-The folder is `$GANTOYS_HOME/films`, or else `films` in the user's cache folder for gantoys. Where that cannot be written
-(a read-only disk) a private folder among the temporary files takes its place.
+The folder is `$GANTOYS_HOME/films`, or else `films` in the user's cache folder for gantoys. Where that cannot be
+written (a read-only disk) a private folder among the temporary files takes its place.
 """
 
 from __future__ import annotations

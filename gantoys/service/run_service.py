@@ -4,8 +4,8 @@
     run.status()           # state, place in the queue, frames so far
     run.film(from_frame)   # the new frames
 
-Every look at a run tells that somebody still watches it; a run that nobody has looked at for a while is stopped, and so is
-one whose last watcher has asked for something else. Nothing here imports torch.
+Every look at a run tells that somebody still watches it; a run that nobody has looked at for a while is stopped, and so
+is one whose last watcher has asked for something else. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ class RunService:
         """
         if config.flops() > self.flops:
             raise ValueError(
-                f"this run would take about {config.flops():.1e} operations, at most {self.flops:.0e} are allowed here: "
-                "choose fewer steps, a smaller batch or smaller networks"
+                f"this run would take about {config.flops():.1e} operations, at most {self.flops:.0e} are allowed "
+                "here: choose fewer steps, a smaller batch or smaller networks"
             )
         watcher = watcher or uuid.uuid4().hex
         digest = config.digest()

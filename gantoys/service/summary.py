@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gantoys.maths.distributions import Mixture2D
 from gantoys.metrics.modes import has_modes, mode_report
 from gantoys.runs.film import Film
 
@@ -21,7 +20,6 @@ def summary(film: Film, path: str | os.PathLike[str]) -> dict[str, Any]:
     steps = int(film.step[-1]) if len(film) else 0
     modes = None
     if len(film) and has_modes(target):
-        assert isinstance(target, Mixture2D)
         report = mode_report(film.samples[-1], target)
         modes = {
             "covered": report.modes,

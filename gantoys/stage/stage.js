@@ -838,3 +838,754 @@ class Picture {
 const P = Picture.prototype;
 const DRAW = { curve: P.curve, area: P.area, points: P.points, heatmap: P.heatmap, arrows: P.arrows, bars: P.bars, rule: P.rule, draw: P.drawn };
 const AFTER = { bars: P.barsAfter, text: P.words, handle: P.handle };
+
+// ----------------------------------------------------------------------------------------------------- 8 the stage
+
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) if (value !== null) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+const SPEEDS = [0.5, 1, 2, 4];
+const still = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+const TYPING = 'input:not([type=range]),textarea,select,[contenteditable=true],[role=slider],[role=combobox],[role=listbox],[role=textbox]';
+
+class Stage {
+  constructor(host, alone = false) {
+    Object.assign(this, { host, alone, scene: null, controls: {}, readouts: {}, at: {}, stamp: {}, moves: 0 });
+    Object.assign(this, { slots: [], rows: {}, widths: new Map(), memory: new Map(), sprites: new Map(), surfaces: new Map(), palettes: new Map() });
+    Object.assign(this, { held: null, pointed: null, focused: null, active: null, unsaid: new Set(), count: 0, lastMark: null, drawn: null, pictures: 0 });
+    Object.assign(this, { film: { playing: false, speed: 1, loop: false, following: false, carry: 0 }, animation: null, played: new Set() });
+    this.token = Math.random().toString(36).slice(2, 10);
+    this.build();
+    this.listen();
+  }
+
+  build() {
+    this.canvas = el('canvas', { role: 'img' });
+    this.pen = this.canvas.getContext('2d');
+    this.hands = el('div', { class: 'gs-hands', 'aria-hidden': 'true' });
+    this.picture = el('div', { class: 'gs-picture' }, this.canvas, this.hands, this.buildMenu());
+    this.main = el('div', { class: 'gs-main' });
+    this.others = el('div', { class: 'gs-others' });
+    this.numbers = el('dl', { class: 'gs-readouts' });
+    this.side = el('div', { class: 'gs-side' }, this.main, this.others, this.numbers);
+    this.formula = el('div', { class: 'gs-formula' });
+    this.live = el('div', { class: 'gs-unseen', 'aria-live': 'polite' });
+    this.root = el('div', { class: 'gs' }, this.picture, this.side, this.formula, this.live);
+    this.host.append(this.root);
+  }
+
+  buildMenu() {
+    const item = (name, act) => {
+      const button = el('button', { type: 'button' }, name);
+      button.onclick = () => { act(); this.menu.open = false; };
+      return button;
+    };
+    const list = el('div', {}, item('PNG', () => this.savePng()), item('SVG', () => this.saveSvg()));
+    return (this.menu = el('details', { class: 'gs-menu' }, el('summary', { 'aria-label': 'Save this picture', title: 'Save this picture' }, '⤓'), list));
+  }
+
+  listen() {
+    this.off = new AbortController();
+    const { signal } = this.off;
+    document.addEventListener('keydown', (e) => this.key(e), { signal });
+    document.addEventListener('pointerdown', (e) => { if (!e.composedPath().includes(this.menu)) this.menu.open = false; }, { signal });
+    window.addEventListener('resize', () => this.layout(), { signal });
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.retheme(), { signal });
+    document.fonts?.ready.then(() => { this.widths.clear(); this.dirty(); });
+    this.watcher = new ResizeObserver(() => this.layout());
+    this.watcher.observe(this.root);
+    this.watcher.observe(this.picture);
+    this.hands.addEventListener('pointerdown', (e) => this.grab(e));
+    this.hands.addEventListener('pointermove', (e) => this.drag(e));
+    this.hands.addEventListener('pointerup', (e) => this.release(e));
+    this.hands.addEventListener('pointercancel', (e) => this.release(e));
+  }
+
+  destroy() {
+    this.off.abort();
+    this.watcher.disconnect();
+    cancelAnimationFrame(this.raf);
+    clearTimeout(this.reportTimer);
+    this.root.remove();
+  }
+
+  // -------------------------------------------------------------------------------------------- a scene arrives
+
+  /** Take a message. The hand is never disturbed: a control that is held, or moved since Python looked, keeps its place. */
+  receive(bytes) {
+    const fresh = unpack(bytes), old = this.scene, same = old?.key === fresh.key;
+    const known = same && old.digest === fresh.digest;
+    this.view = fresh.view;
+    const clock = fresh.controls.find((c) => c.kind === 'time')?.key;
+    if (!known && fresh.append_from !== null && !this.join(fresh, same ? old : null, clock)) return;
+    const heard = !this.lastMark || (this.view.echo === this.lastMark && !this.reportTimer);
+    if (heard) this.unsaid.clear();
+    if (!known) this.adopt(fresh, same ? old : null, clock);
+    else for (const control of this.scene.controls) this.place(control, control, clock);
+    this.takeDrawn(fresh, same);
+    this.retheme();
+    this.layout();
+    this.rest();
+    this.enter(clock, same);
+  }
+
+  /** Put the frames that are already here before those that arrived; false when they do not follow. */
+  join(fresh, old, clock) {
+    const have = old && old.clock === clock && old.film === this.filmName(fresh, clock) ? this.controls[clock].values.length : 0;
+    const before = have ? channels(old) : [], after = channels(fresh);
+    const fits = have >= fresh.append_from && (have === 0 || before.length === after.length);
+    if (fits && have) after.forEach((channel, i) => channel.continueFrom(before[i], clock, fresh.append_from, have));
+    if (!fits && this.asked !== fresh.digest) {
+      this.asked = fresh.digest;
+      this.trigger?.('resync', { have });
+    }
+    return fits;
+  }
+
+  filmName(scene, clock) { return scene.controls.find((c) => c.key === clock)?.film; }
+
+  adopt(fresh, old, clock) {
+    const before = this.controls, newFilm = !old || old.film !== this.filmName(fresh, clock) || old.clock !== clock;
+    this.scene = fresh;
+    fresh.clock = clock;
+    fresh.film = this.filmName(fresh, clock);
+    this.controls = Object.fromEntries(fresh.controls.map((c) => [c.key, c]));
+    this.readouts = Object.fromEntries(fresh.readouts.map((r) => [r.key, r]));
+    if (!old) {
+      Object.assign(this, { at: {}, stamp: {}, held: null, animation: null, drawn: null });
+      this.unsaid.clear();
+      this.memory.clear();
+    }
+    if (newFilm && clock) {
+      const c = this.controls[clock];
+      delete this.at[clock];
+      this.film = { playing: false, speed: this.film.speed, loop: c.loop, following: c.live, carry: 0 };
+    }
+    for (const control of fresh.controls) this.place(control, before[control.key], clock);
+    this.links();
+    this.palettes.clear();
+    this.surfaces.clear();
+    this.dress(old);
+  }
+
+  /** Where a control stands when a scene arrives. */
+  place(control, before, clock) {
+    const { key, values, start } = control, here = this.at[key];
+    const mine = this.held === key || this.animation?.control === key || this.unsaid.has(key);
+    const unchanged = before && before.values[before.start] === values[start];
+    if (here !== undefined && before && (mine || key === clock || (!control.report && unchanged))) {
+      const value = before.values[here];
+      this.at[key] = values[here] === value ? here : nearest(values, value);
+    } else {
+      this.at[key] = start;
+      this.stamp[key] = 0;
+    }
+  }
+
+  /** Which controls share a sweep: without Python, moving one puts those it shares with back to rest. */
+  links() {
+    this.linked = {};
+    for (const channel of channels(this.scene)) {
+      const keys = Object.keys(channel.sweeps ?? {});
+      for (const a of keys) for (const b of keys) if (a !== b) (this.linked[a] ??= new Set()).add(b);
+    }
+  }
+
+  takeDrawn(scene, same) {
+    const layer = scene.panels.flatMap((p) => p.layers).find((l) => l.kind === 'draw');
+    if (!layer) { this.drawn = null; return; }
+    const n = layer.x.still.length, answered = !this.drawMark || this.view.drawn_echo === this.drawMark;
+    if (answered) { clearTimeout(this.drawTimer); this.drawFlight = false; }
+    if (!same || this.drawn?.length !== n) this.drawn = new Float64Array(n).fill(NaN);
+    if (layer.y?.still && answered && !this.drawing && !this.drawWaiting) this.drawn.set(layer.y.still);
+    if (answered && this.drawWaiting) this.sendDrawn(this.drawWaiting.done);
+  }
+
+  /** Start what moves by itself: the scene's animation, once for each token, or a film that plays on arrival. */
+  enter(clock, same) {
+    const { animate } = this.scene, control = clock && this.controls[clock];
+    if (animate) {
+      const name = `${this.scene.key}/${JSON.stringify(animate)}`;
+      if (!this.played.has(name)) { this.played.add(name); this.animate(animate); }
+    }
+    if (control?.autoplay && !same && !control.live && !still()) this.play(true);
+    if (this.film.following && control && still()) this.at[clock] = control.values.length - 1;
+    this.dirty();
+  }
+
+  animate({ control, start, stop, seconds }) {
+    const { values } = this.controls[control];
+    this.animation = { control, from: start, to: stop, seconds, done: 0, paused: false };
+    this.lastAnimation = { control, start, stop, seconds };
+    if (still()) this.animation.done = 1;
+    this.move(control, nearest(values, this.animation.done ? stop : start));
+    this.dirty();
+  }
+
+  // ------------------------------------------------------------------------------------- the words and controls
+
+  /** Build the controls, readouts and formula; nodes of controls that stay are kept, so a drag goes on. */
+  dress() {
+    const { scene } = this, shape = JSON.stringify([scene.controls.map((c) => [c.key, c.kind, c.label, c.unit, c.visible, c.role]), scene.readouts.map((r) => [r.key, r.label, r.unit, r.kind, r.role, r.visible]), scene.formula]);
+    if (shape !== this.shape) {
+      this.shape = shape;
+      this.slots = [];
+      const kept = this.rows;
+      this.rows = {};
+      for (const control of scene.controls) {
+        const row = kept[control.key]?.kind === control.kind ? kept[control.key] : this.buildControl(control);
+        row.name.replaceChildren();
+        this.render(row.name, control.label);
+        row.input.setAttribute('aria-label', this.plain(control.label));
+        row.node.classList.toggle('gs-unseen', !control.visible);
+        row.node.style.setProperty('--tone', control.role ? `var(--gs-${control.role})` : '');
+        this.rows[control.key] = row;
+      }
+      for (const key in kept) if (this.rows[key] !== kept[key]) kept[key].node.remove();
+      scene.controls.forEach((control, i) => {
+        const parent = i === 0 ? this.main : this.others, { node } = this.rows[control.key];
+        if (node.parentNode !== parent) parent.append(node);
+      });
+      this.numbers.replaceChildren(...scene.readouts.filter((r) => r.visible).map((r) => this.buildReadout(r)));
+      this.formula.replaceChildren();
+      this.render(this.formula, scene.formula);
+      this.formula.hidden = !scene.formula;
+    }
+    for (const control of scene.controls) {
+      const { input } = this.rows[control.key];
+      input.max = control.values.length - 1;
+      input.disabled = control.values.length < 2;
+    }
+    for (const slot of this.slots) slot.node.style.minWidth = `${this.widest(slot)}ch`;
+    if (!this.controls[this.active]) this.active = scene.controls[0]?.key ?? null;
+  }
+
+  buildControl(control) {
+    const { key, kind } = control, id = `gs-${key}`;
+    const input = el('input', { type: 'range', id, min: 0, step: 1 }), name = el('span'), value = el('output', { for: id });
+    const row = { kind, input, name, value };
+    input.addEventListener('pointerdown', () => this.hold(key));
+    input.addEventListener('input', (e) => { this.move(key, +input.value, e.timeStamp); });
+    input.addEventListener('change', () => this.let(key));
+    input.addEventListener('pointerup', () => { if (this.held === key) this.let(key); });
+    input.addEventListener('focus', () => { this.active = this.focused = key; this.dirty(); });
+    input.addEventListener('blur', () => { this.focused = null; this.dirty(); });
+    const head = el('label', { for: id }, name, value);
+    if (kind === 'time') {
+      row.play = el('button', { type: 'button', class: 'gs-play' });
+      row.play.onclick = () => this.play();
+      row.speed = el('button', { type: 'button', class: 'gs-small', 'aria-label': 'Speed' });
+      row.speed.onclick = () => { this.film.speed = SPEEDS[(SPEEDS.indexOf(this.film.speed) + 1) % SPEEDS.length]; this.dirty(); };
+      row.loop = el('button', { type: 'button', class: 'gs-small', 'aria-label': 'Repeat', title: 'Repeat' }, '↻');
+      row.loop.onclick = () => { this.film.loop = !this.film.loop; this.dirty(); };
+      row.node = el('div', { class: 'gs-control gs-clock' }, head, el('div', { class: 'gs-deck' }, row.play, input, row.speed, row.loop));
+    } else row.node = el('div', { class: 'gs-control' }, head, input);
+    row.node.dataset.key = key;
+    return row;
+  }
+
+  buildReadout(readout) {
+    const name = el('dt'), number = el('dd'), kind = el('span', { class: 'gs-kind' }, readout.kind);
+    this.render(name, readout.label);
+    this.slot(number, { slot: readout.key }, 'gs-number');
+    if (readout.unit) number.append(el('span', { class: 'gs-unit' }, readout.unit));
+    const node = el('div', { class: 'gs-readout' }, name, number);
+    name.append(kind);
+    if (readout.role) node.style.setProperty('--tone', `var(--gs-${readout.role})`);
+    return node;
+  }
+
+  /** Markup as nodes: text by text nodes only, nothing is ever read as HTML. */
+  render(parent, source) {
+    for (const run of markup(source)) {
+      const node = el(run.script ? (run.script > 0 ? 'sup' : 'sub') : run.italic ? 'i' : 'span');
+      if (run.script && run.italic) node.style.fontStyle = 'italic';
+      const role = run.role ?? (run.slot && this.readouts[run.slot]?.role);
+      if (role) node.style.color = `var(--gs-${role})`;
+      if (run.slot) this.slot(node, run, 'gs-slot');
+      else node.textContent = run.text;
+      parent.append(node);
+    }
+  }
+
+  slot(parent, run, name) {
+    const node = el('span', { class: name });
+    this.slots.push({ node, key: run.slot, form: run.form ?? '', shown: null });
+    parent.append(node);
+  }
+
+  /** Length of the longest text that a live number takes anywhere in its sweeps. */
+  widest({ key, form }) {
+    const control = this.controls[key], readout = this.readouts[key];
+    if (control) return Math.max(...(control.names.length ? control.names : [...control.values].map((v) => format(v, control.digits, form))).map((s) => s.length));
+    let most = this.number(key, form).length;
+    for (const chunks of Object.values(readout.value.sweeps ?? {})) {
+      for (const { block } of chunks) for (const v of block.data) most = Math.max(most, format(v, readout.digits, form).length);
+    }
+    return most;
+  }
+
+  number(key, form = '') {
+    const readout = this.readouts[key], control = this.controls[key];
+    if (readout) return format(this.row(readout.value)[0], readout.digits, form);
+    if (!control) return '–';
+    return control.names.length && !form ? control.names[this.at[key]] : format(control.values[this.at[key]], control.digits, form);
+  }
+
+  withUnit(control) { return this.number(control.key) + (control.unit ? ` ${control.unit}` : ''); }
+  plain(source) { return markup(source).map((run) => (run.slot ? this.number(run.slot, run.form) : run.text)).join(''); }
+
+  // ------------------------------------------------------------------------------------------------- which row
+
+  choose(sweeps) {
+    let best = null, latest = -1;
+    for (const key in sweeps) if ((this.stamp[key] ?? 0) > latest) { latest = this.stamp[key] ?? 0; best = key; }
+    return best;
+  }
+  row(channel) {
+    if (channel.still) return channel.still;
+    const key = this.choose(channel.sweeps);
+    return channel.row(key, this.at[key]);
+  }
+  codes(channel) {
+    if (channel.still) return channel.block.data;
+    const key = this.choose(channel.sweeps), [block, from] = channel.find(key, this.at[key]);
+    return block.data.subarray(from, from + channel.width);
+  }
+
+  // ------------------------------------------------------------------------------------------------- the hand
+
+  move(key, index, time = 0) {
+    const control = this.controls[key], to = Math.max(0, Math.min(control.values.length - 1, Math.round(index)));
+    if (time && this.animation && (this.animation.control === key || !this.animation.paused)) this.animation = null;
+    if (time && this.alone) {
+      for (const other of this.linked[key] ?? []) if (other !== this.scene.clock) this.at[other] = this.controls[other].start;
+    }
+    if (key === this.scene.clock && time) this.film.following = control.live && to === control.values.length - 1;
+    if (this.at[key] === to && this.stamp[key] === this.moves) return;
+    this.at[key] = to;
+    this.stamp[key] = ++this.moves;
+    if (time) {
+      this.unsaid.add(key);
+      this.inputTime ??= time;
+    }
+    this.dirty();
+  }
+
+  hold(key) {
+    this.held = this.active = key;
+    if (key === this.scene.clock) this.play(false);
+  }
+
+  /** The hand let go of a control: Python hears of it, at once or when the keys have been quiet for a moment. */
+  let(key, wait = 0) {
+    this.held = null;
+    clearTimeout(this.reportTimer);
+    this.reportTimer = setTimeout(() => this.report(key), wait);
+    this.dirty();
+  }
+
+  report(key) {
+    this.reportTimer = 0;
+    this.rest(true);
+    if (!this.send || !this.controls[key]?.report) return;
+    this.lastMark = `${this.token}-${++this.count}`;
+    const values = Object.fromEntries(this.scene.controls.map((c) => [c.key, c.values[this.at[c.key]]]));
+    this.send('values', { values, moved: key, mark: this.lastMark });
+  }
+
+  /** The picture stands still: its description follows, and after a release the readouts are announced. */
+  rest(spoken = false) {
+    this.canvas.setAttribute('aria-label', this.plain(this.scene.alt));
+    if (!spoken) return;
+    this.live.textContent = this.scene.readouts.filter((r) => r.visible).map((r) => `${this.plain(r.label)} ${this.number(r.key)} ${r.unit}`.trim()).join(', ');
+  }
+
+  point(e) {
+    const box = this.canvas.getBoundingClientRect();
+    return [e.clientX - box.left, e.clientY - box.top];
+  }
+
+  grab(e) {
+    const target = e.target.closest('.gs-handle, .gs-sheet');
+    if (!target || e.button > 0) return;
+    e.preventDefault();
+    this.hands.setPointerCapture(e.pointerId);
+    const [x, y] = this.point(e), shown = this.shown;
+    if (target.classList.contains('gs-sheet')) {
+      this.drawing = { last: null };
+      this.sketch(e);
+      return;
+    }
+    const near = shown.handles.reduce((a, b) => (Math.hypot(b.x - x, b.y - y) < Math.hypot(a.x - x, a.y - y) ? b : a));
+    this.grip = { ...near, dx: near.x - x, dy: near.y - y };
+    this.hold(near.layer.control);
+    this.dirty();
+  }
+
+  drag(e) {
+    if (this.drawing) return this.sketch(e);
+    if (!this.grip) {
+      const id = e.target.dataset?.id ?? null;
+      if (id !== this.pointed) { this.pointed = id; this.dirty(); }
+      return;
+    }
+    const { layer, box, dx, dy } = this.grip, [x, y] = this.point(e), along = layer.axis === 'x';
+    const wanted = along ? x + dx : y + dy, channel = along ? layer.x : layer.y, place = along ? box.X : box.Y;
+    const current = this.liveLayer(this.grip.id) ?? layer, sweep = (along ? current.x : current.y) ?? channel;
+    let best = 0, least = Infinity;
+    for (let i = 0; i < this.controls[layer.control].values.length; i++) {
+      const far = Math.abs(place(sweep.row(layer.control, i)[0]) - wanted);
+      if (far < least) { least = far; best = i; }
+    }
+    this.move(layer.control, best, e.timeStamp);
+  }
+
+  liveLayer(id) {
+    const [p, l] = id.split('.');
+    return this.scene.panels[p]?.layers[l];
+  }
+
+  release() {
+    if (this.drawing) {
+      this.drawing = null;
+      this.sendDrawn(true);
+    } else if (this.grip) {
+      const { control } = this.grip.layer;
+      this.grip = null;
+      this.let(control);
+    }
+  }
+
+  /** The pen on the paper: values at all grid points between the last place and this one. */
+  sketch(e) {
+    const { layer, box } = this.shown.drawArea, [px, py] = this.point(e), x = layer.x.still, { y: axis } = box.panel;
+    let k = 0;
+    for (let i = 1; i < x.length; i++) if (Math.abs(box.X(x[i]) - px) < Math.abs(box.X(x[k]) - px)) k = i;
+    const raw = axis.lo + ((box.y1 - py) / (box.y1 - box.y0)) * (axis.hi - axis.lo), y = Math.max(layer.lo, Math.min(layer.hi, raw));
+    const { last } = this.drawing, from = last?.k ?? k, old = last?.y ?? y, step = from <= k ? 1 : -1;
+    for (let i = from; i !== k + step; i += step) this.drawn[i] = from === k ? y : old + ((y - old) * (i - from)) / (k - from);
+    this.drawing.last = { k, y };
+    this.inputTime ??= e.timeStamp;
+    this.sendDrawn(false);
+    this.dirty();
+  }
+
+  /** One drawing under way at a time; the newest waits. */
+  sendDrawn(done) {
+    if (!this.send) return;
+    if (this.drawFlight) { this.drawWaiting = { done: done || this.drawWaiting?.done }; return; }
+    this.drawWaiting = null;
+    this.drawFlight = true;
+    this.drawMark = `${this.token}-d${++this.count}`;
+    this.drawTimer = setTimeout(() => { this.drawFlight = false; if (this.drawWaiting) this.sendDrawn(this.drawWaiting.done); }, 1500);
+    this.send('drawn', { y: Array.from(this.drawn, (v) => (v === v ? +v.toPrecision(7) : null)), done: !!done, mark: this.drawMark });
+  }
+
+  key(e) {
+    if (!this.scene || e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
+    const target = e.composedPath()[0], inside = this.root.contains(target), button = target.closest?.('button, a, summary');
+    if (!inside && (!this.view.lecture || target.closest?.(TYPING) || target.matches?.('input[type=range]'))) return;
+    const control = this.controls[this.active], act = this.keys(e, control, button);
+    if (!act) return;
+    e.preventDefault();
+    act();
+  }
+
+  keys(e, control, button) {
+    const step = (to) => () => {
+      if (control.key === this.scene.clock) this.play(false);
+      this.move(control.key, to, e.timeStamp);
+      this.let(control.key, 180);
+    };
+    const here = control && this.at[control.key], by = e.shiftKey ? 10 : 1;
+    if (e.key === ' ') return button ? null : () => this.play();
+    if (e.key === 'Escape') return this.menu.open ? () => { this.menu.open = false; } : null;
+    if (!control) return null;
+    if (e.key === 'ArrowLeft') return step(here - by);
+    if (e.key === 'ArrowRight') return step(here + by);
+    if (e.key === 'Home') return step(0);
+    if (e.key === 'End') return step(control.values.length - 1);
+    if (e.key === 'ArrowUp' || e.key === 'ArrowDown') return () => this.turn(e.key === 'ArrowUp' ? -1 : 1);
+    return null;
+  }
+
+  /** Make the next control the active one. */
+  turn(by) {
+    const keys = this.scene.controls.map((c) => c.key), n = keys.length;
+    this.active = keys[(keys.indexOf(this.active) + by + n) % n];
+    this.dirty();
+    this.sync();
+    this.rows[this.active].input.focus({ preventScroll: true });
+  }
+
+  /** Play or pause the film; without one, pause or repeat the animation. */
+  play(on = null) {
+    const clock = this.scene.clock;
+    if (!clock) {
+      if (on !== null) return;
+      if (this.animation) this.animation.paused = !this.animation.paused;
+      else if (this.lastAnimation && this.controls[this.lastAnimation.control]) this.animate(this.lastAnimation);
+      this.dirty();
+      return;
+    }
+    const { film } = this, end = this.controls[clock].values.length - 1, was = film.playing || this.chasing();
+    film.playing = on ?? !was;
+    film.following = film.playing && this.controls[clock].live && film.following;
+    film.carry = 0;
+    if (film.playing && this.at[clock] >= end) {
+      if (this.controls[clock].live) film.following = true;
+      else this.move(clock, 0);
+    }
+    if (was && !film.playing) this.rest(on === null);
+    this.dirty();
+  }
+
+  chasing() { return this.film.following && this.at[this.scene.clock] < this.controls[this.scene.clock].values.length - 1; }
+
+  // -------------------------------------------------------------------------------------------------- pictures
+
+  dirty() {
+    this.changed = true;
+    this.wake();
+  }
+  wake() { this.raf ||= requestAnimationFrame((now) => this.tick(now)); }
+
+  tick(now) {
+    this.raf = 0;
+    if (!this.scene) return;
+    const seconds = Math.min(0.1, Math.max(0, (now - (this.before ?? now)) / 1000));
+    this.before = now;
+    const moving = this.advanceAnimation(seconds) | this.advanceFilm(seconds);
+    if (this.changed) this.show();
+    if (moving) this.wake();
+    else this.before = undefined;
+  }
+
+  advanceAnimation(seconds) {
+    const run = this.animation;
+    if (!run || run.paused || !this.controls[run.control]) return false;
+    run.done = Math.min(1, run.done + seconds / run.seconds);
+    const t = run.done * run.done * (3 - 2 * run.done), { values, start } = this.controls[run.control];
+    const to = nearest(values, run.from + (run.to - run.from) * t);
+    if (to !== this.at[run.control]) this.move(run.control, to);
+    if (run.done < 1) return true;
+    this.animation = null;
+    if (to !== start) { this.unsaid.add(run.control); this.let(run.control); }
+    else this.rest(true);
+    return false;
+  }
+
+  advanceFilm(seconds) {
+    const { film } = this, key = this.scene.clock, control = this.controls[key];
+    if (!control) return false;
+    const end = control.values.length - 1, behind = end - this.at[key];
+    if (!film.playing && !this.chasing()) return false;
+    const pace = film.following ? Math.max(control.fps, behind / 0.3) : control.fps * film.speed;
+    film.carry += seconds * pace;
+    const whole = Math.floor(film.carry);
+    film.carry -= whole;
+    if (!whole) return true;
+    if (behind > 0) this.move(key, Math.min(end, this.at[key] + whole));
+    else if (control.live) return film.playing && this.idle();
+    else if (film.loop) this.move(key, 0);
+    else { film.playing = false; this.rest(true); this.dirty(); return false; }
+    return true;
+  }
+
+  idle() { this.film.carry = 0; return false; } // a live film at its newest frame sleeps until more arrives
+
+  retheme() {
+    this.theme = readTheme(this.root);
+    for (const role in this.theme.role) this.root.style.setProperty(`--gs-${role}`, this.theme.role[role]);
+    this.palettes.clear();
+    this.sprites.clear();
+    this.dirty();
+  }
+
+  layout() {
+    if (!this.scene) return;
+    const width = this.root.clientWidth, lecture = !!this.view.lecture, wide = width >= 820;
+    if (!width) return;
+    this.root.dataset.form = lecture ? 'lecture' : wide ? 'wide' : 'narrow';
+    this.root.dataset.readouts = this.scene.readouts.filter((r) => r.visible).length;
+    this.stacked = !wide && !lecture && width < 560 && this.scene.panels.length > 1;
+    const high = this.view.height ?? (lecture ? 560 : 480), unit = lecture ? Math.max(1, Math.min(width / 1240, high / 520)) : 1;
+    this.type = lecture ? 25 * unit : wide ? 14 : 13;
+    this.line = lecture ? 4.5 * unit : 2.25;
+    this.root.style.setProperty('--gs-unit', unit);
+    this.root.style.height = wide || lecture ? `${high}px` : '';
+    this.picture.style.height = wide || lecture ? '' : `${this.narrowHeight(width)}px`;
+    const w = this.picture.clientWidth, h = this.picture.clientHeight, dpr = window.devicePixelRatio || 1;
+    if (w !== this.w || h !== this.h || dpr !== this.dpr) {
+      Object.assign(this, { w, h, dpr });
+      this.canvas.width = Math.round(w * dpr);
+      this.canvas.height = Math.round(h * dpr);
+      this.sprites.clear();
+      if (this.theme && w && h) this.show(); // a resized canvas is empty: draw before it is seen
+    }
+    this.dirty();
+  }
+
+  narrowHeight(width) {
+    const { panels } = this.scene;
+    if (!this.stacked) return Math.round(Math.min(420, panels.some((p) => p.equal_aspect) ? width : width * 0.72));
+    const most = Math.max(...panels.map((p) => p.height_ratio));
+    return Math.round(panels.reduce((sum, p) => sum + (p.equal_aspect ? width * 0.85 : Math.max(130, (Math.min(230, width * 0.6) * p.height_ratio) / most)), 0));
+  }
+
+  show() {
+    this.changed = false;
+    if (!this.w || !this.h) return;
+    this.pen.setTransform(this.dpr, 0, 0, this.dpr, 0, 0);
+    this.shown = new Picture(this, this.pen, this.w, this.h);
+    this.shown.draw();
+    this.sync();
+    this.canvas.dataset.pictures = ++this.pictures;
+    if (this.inputTime !== undefined && document.documentElement.dataset.measure !== undefined) {
+      const log = (window.__gantoysStage ??= { latency: [] }).latency; // for tests and benchmarks only
+      log.push(performance.now() - this.inputTime);
+      if (log.length > 2000) log.shift();
+    }
+    this.inputTime = undefined;
+  }
+
+  /** Bring sliders, numbers and the places to grab in line with the picture. */
+  sync() {
+    for (const slot of this.slots) {
+      const text = this.number(slot.key, slot.form);
+      if (text !== slot.shown) slot.node.textContent = slot.shown = text;
+    }
+    const { controls } = this.scene;
+    for (const control of controls) {
+      const row = this.rows[control.key], index = this.at[control.key], text = this.withUnit(control);
+      if (row.text !== text || +row.input.value !== index || row.end !== control.values.length) {
+        Object.assign(row, { text, end: control.values.length });
+        row.value.textContent = text;
+        row.input.value = index;
+        row.input.setAttribute('aria-valuetext', text);
+        row.input.style.setProperty('--fill', `${(100 * index) / Math.max(1, control.values.length - 1)}%`);
+      }
+      row.node.classList.toggle('gs-active', control.key === this.active);
+      if (row.play) this.syncDeck(row);
+    }
+    const place = controls.findIndex((c) => c.key === this.active);
+    this.root.dataset.turn = controls.length > 1 ? `${place + 1}/${controls.length}` : '';
+    this.syncHands();
+  }
+
+  syncDeck(row) {
+    const on = this.film.playing || this.chasing(), name = on ? 'Pause' : 'Play';
+    if (row.play.title !== name) {
+      row.play.title = name;
+      row.play.setAttribute('aria-label', name);
+      row.play.dataset.on = on ? '1' : '';
+    }
+    const speed = `${this.film.speed === 0.5 ? '½' : this.film.speed}×`;
+    if (row.speed.textContent !== speed) row.speed.textContent = speed;
+    row.loop.setAttribute('aria-pressed', String(this.film.loop));
+  }
+
+  syncHands() {
+    const { handles, drawArea } = this.shown ?? { handles: [] }, count = handles.length + (drawArea ? 1 : 0);
+    while (this.hands.children.length > count) this.hands.lastChild.remove();
+    while (this.hands.children.length < count) this.hands.append(el('div'));
+    [...this.hands.children].forEach((node, i) => {
+      const sheet = drawArea && i === 0, handle = handles[i - (drawArea ? 1 : 0)];
+      const name = sheet ? 'gs-sheet' : `gs-handle gs-along-${handle.layer.axis}`;
+      if (node.className !== name) { node.className = name; node.style.cssText = ''; }
+      if (sheet) {
+        const { box } = drawArea;
+        Object.assign(node.style, { left: `${box.x0}px`, top: `${box.y0}px`, width: `${box.x1 - box.x0}px`, height: `${box.y1 - box.y0}px` });
+      } else {
+        node.dataset.id = handle.id;
+        node.dataset.control = handle.layer.control;
+        node.style.transform = `translate(${handle.x}px, ${handle.y}px)`;
+      }
+    });
+  }
+
+  sprite(layer, r, colour, ground) {
+    const key = [colour, r, layer.opacity, layer.hollow].join('|');
+    if (!this.sprites.has(key)) {
+      const reach = r + 2, dot = el('canvas'), pen = dot.getContext('2d');
+      dot.width = dot.height = Math.ceil(2 * reach * this.dpr);
+      dot.reach = dot.width / this.dpr / 2;
+      pen.scale(this.dpr, this.dpr);
+      pen.globalAlpha = layer.opacity;
+      pen.beginPath();
+      pen.arc(dot.reach, dot.reach, r, 0, 7);
+      pen.fillStyle = colour;
+      pen.strokeStyle = layer.hollow ? colour : ground;
+      pen.lineWidth = layer.hollow ? this.line * 0.6 : 0.6;
+      if (!layer.hollow) pen.fill();
+      pen.stroke();
+      this.sprites.set(key, dot);
+    }
+    return this.sprites.get(key);
+  }
+
+  surface(id, width, height) {
+    if (!this.surfaces.has(id)) this.surfaces.set(id, el('canvas', { width, height }));
+    return this.surfaces.get(id);
+  }
+  palette(id, layer) {
+    if (!this.palettes.has(id)) this.palettes.set(id, palette(layer, this.theme));
+    return this.palettes.get(id);
+  }
+
+  // --------------------------------------------------------------------------------------------------- to a file
+
+  save(blob, ending) {
+    const url = URL.createObjectURL(blob), link = el('a', { href: url, download: `${this.scene.key}.${ending}` });
+    this.root.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  }
+  savePng() {
+    const canvas = el('canvas', { width: this.w * 2, height: this.h * 2 }), pen = canvas.getContext('2d');
+    pen.scale(2, 2);
+    new Picture(this, pen, this.w, this.h).draw();
+    canvas.toBlob((blob) => this.save(blob, 'png'));
+  }
+  saveSvg() { this.save(new Blob([this.svg()], { type: 'image/svg+xml' }), 'svg'); }
+  svg() {
+    const pen = new SvgPen(this.w, this.h, el('canvas').getContext('2d'));
+    new Picture(this, pen, this.w, this.h).draw();
+    return pen.text(this.plain(this.scene.alt));
+  }
+}
+
+function nearest(values, value) {
+  let low = 0, high = values.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (values[middle] <= value) low = middle;
+    else high = middle;
+  }
+  return Math.abs(values[high] - value) < Math.abs(values[low] - value) ? high : low;
+}
+
+// ------------------------------------------------------------------------------------------------ 9 entry points
+
+const stages = new WeakMap();
+
+/** Streamlit calls this for every message and change of theme, always with the same parent: the stage stays. */
+export default function stage({ parentElement, data, setStateValue, setTriggerValue, alone = false }) {
+  if (!stages.has(parentElement)) stages.set(parentElement, new Stage(parentElement, alone));
+  const it = stages.get(parentElement), turn = (it.turnOf = (it.turnOf ?? 0) + 1);
+  it.send = setStateValue;
+  it.trigger = setTriggerValue;
+  if (data?.length) it.receive(data);
+  // An overtaken call is cleaned up too, while the stage lives on: only one whose picture has left the page ends.
+  return () => setTimeout(() => {
+    if (it.turnOf !== turn || it.root.isConnected) return;
+    it.destroy();
+    stages.delete(parentElement);
+  }, 0);
+}

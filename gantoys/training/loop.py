@@ -1,7 +1,7 @@
 """The textbook loop: D moves, G moves, and from time to time a picture is taken.
 
-Per step: D sees a batch of real points and a batch of generated ones that carry no gradient back to G, and moves; then G
-draws a new batch, D judges it, and G moves. `benchmarks/textbook.py` is the same loop in the words of a tutorial, and
+Per step: D sees a batch of real points and a batch of generated ones that carry no gradient back to G, and moves; then
+G draws a new batch, D judges it, and G moves. `benchmarks/textbook.py` is the same loop in the words of a tutorial, and
 the tests hold the two equal.
 """
 
@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from gantoys.maths.losses import LOSSES
-from gantoys.maths.toys import Toy
-from gantoys.runs.config import TrainConfig
+from gantoys.runs.config import Plane, TrainConfig
 from gantoys.training.networks import Adam, players
 from gantoys.training.record import Frame, Recorder, View
 
@@ -39,7 +38,7 @@ class Batches:
     Real points come from a numpy generator and noise from a torch one, both seeded by `seed` alone.
     """
 
-    toy: Toy
+    toy: Plane
     batch: int
     noise_dim: int
     data_rng: np.random.Generator

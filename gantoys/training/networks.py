@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from gantoys.runs.config import TrainConfig
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "leaky-relu": lambda: nn.LeakyReLU(0.2),
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
@@ -22,14 +25,16 @@ class _Linear(nn.Linear):
         pass
 
 
-def mlp(sizes: list[int], activation: str, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> nn.Sequential:
+def mlp(
+    sizes: list[int], activation: str, generator: torch.Generator, dtype: torch.dtype = torch.float32
+) -> nn.Sequential:
     """A network with layers of the given sizes: (n, sizes[0]) -> (n, sizes[-1]).
 
     Weights and biases are uniform on +-1/sqrt(inputs), torch's own rule for nn.Linear, but drawn from `generator`
     alone: no global random state is read or written.
     """
     layers: list[nn.Module] = []
-    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
         if i:
             layers.append(ACTIVATIONS[activation]())
         linear = _Linear(inputs, outputs, dtype=dtype)
@@ -41,7 +46,9 @@ def mlp(sizes: list[int], activation: str, generator: torch.Generator, dtype: to
     return nn.Sequential(*layers)
 
 
-def players(config: TrainConfig, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> tuple[nn.Module, nn.Module]:
+def players(
+    config: TrainConfig, generator: torch.Generator, dtype: torch.dtype = torch.float32
+) -> tuple[nn.Module, nn.Module]:
     """G: (n, noise_dim) -> (n, 2) and D: (n, 2) -> (n, 1), a logit, with their first weights."""
     hidden = [config.width] * config.layers
     g = mlp([config.noise_dim, *hidden, 2], config.activation, generator, dtype)
@@ -57,7 +64,9 @@ class Adam:
     missing, the formula is written out.
     """
 
-    def __init__(self, parameters: list[Tensor], *, lr: float, beta1: float, beta2: float, fused: bool = True) -> None:
+    def __init__(
+        self, parameters: Sequence[Tensor], *, lr: float, beta1: float, beta2: float, fused: bool = True
+    ) -> None:
         self.parameters, self.lr, self.beta1, self.beta2, self.eps = parameters, lr, beta1, beta2, 1e-8
         self.m = [torch.zeros_like(p) for p in parameters]
         self.v = [torch.zeros_like(p) for p in parameters]

@@ -11,16 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from gantoys.maths.toys import Toy
-from gantoys.runs.config import TrainConfig
-
+from gantoys.runs.config import Plane, TrainConfig
 
 ROOM = 1.15  # side of the picture, in sides of the target's own box
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a run: `arrays` has an entry for every field of `gantoys.runs.film.frame_fields`."""
+    """One picture of a run: `arrays` has an entry for every field of `gantoys.runs.film_file.frame_fields`."""
 
     step: int
     arrays: Mapping[str, Any]
@@ -50,7 +48,7 @@ class View:
     grid_y: np.ndarray
 
     @classmethod
-    def of(cls, config: TrainConfig, toy: Toy) -> View:
+    def of(cls, config: TrainConfig, toy: Plane) -> View:
         """The view of a config. Its seeds are its own, so that looking does not change the training."""
         data, noise = np.random.SeedSequence([config.seed, 1]).spawn(2)
         low_x, high_x, low_y, high_y = _room(np.asarray(toy.box, float))

@@ -11,7 +11,7 @@ def main() -> None:
     START_FILM.parent.mkdir(parents=True, exist_ok=True)
     record(START, START_FILM)
     film = Film.load(START_FILM)
-    report = mode_report(film.samples[-1], START.target())  # type: ignore[arg-type]
+    report = mode_report(film.samples[-1], START.target())
     size = START_FILM.stat().st_size / 1e6
     print(f"{START_FILM}: {film.status}, {len(film)} frames, {size:.2f} MB, {film.seconds[-1]:.1f} s of training")
     print(f"modes covered at the end: {report.modes} of {len(report.counts)}; of high quality: {report.quality:.1%}")

@@ -6,9 +6,9 @@ The config is the first line on standard input. The pipe must then stay open: wh
 however that came about), when SIGTERM arrives, the run stops, so that no worker outlives the one who asked for it. With
 `--config FILE` the config is read from that file and the pipe is not watched.
 
-Exit status 0: the film is whole (done or diverged) and has its final name. 4: stopped; the film so far has a closing record
-and keeps the name PART. 2: one sentence on standard error says what
-was wrong with what was asked, or with the disk.
+Exit status 0: the film is whole (done or diverged) and has its final name. 4: stopped; the film so far has a closing
+record and keeps the name PART. 2: one sentence on standard error says what was wrong with what was asked, or with the
+disk.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def record(config: TrainConfig, path: Path, part: Path | None = None, stop: thre
     """
     import torch
 
-    from gantoys.runs.film import FilmWriter
+    from gantoys.runs.film_file import FilmWriter
     from gantoys.training.loop import Diverged, train
     from gantoys.training.record import View
 

@@ -26,7 +26,7 @@ from gantoys.pictures.state import StateT
 
 Build = Callable[..., Scene]
 MOVE_SECONDS = 1.6
-HEIGHT, LECTURE_HEIGHT = 452, 540
+HEIGHT, LECTURE_HEIGHT = 488, 540
 
 
 def lecture_view() -> bool:
@@ -85,7 +85,7 @@ class Page(Generic[StateT]):
         """
         _top(self, build, more, beside)
 
-    def _moved(self, values: dict[str, float]) -> None:
+    def _moved(self, values: dict[str, float], moved: str | None) -> None:
         fields = {k: v for k, v in values.items() if k in self.model.model_fields}
         self.change(**{k: int(v) if self.model.model_fields[k].annotation is int else v for k, v in fields.items()})
 
@@ -94,16 +94,14 @@ class Page(Generic[StateT]):
         move = self.get("move")
         if move is not None:
             scene = _with_move(scene, *move)
-        result = component.mount(
+        component.mount(
             scene,
             key=f"stage-{self.words.key}",
             height=LECTURE_HEIGHT if self.lecture else HEIGHT,
             lecture=self.lecture,
             on_values=self._moved,
+            on_drawn=lambda curve, done: self.put("drawn", curve),
         )
-        if result.drawn is not None and not _same(result.drawn, self.get("drawn")):
-            self.put("drawn", result.drawn)
-            st.rerun(scope="fragment")
         return scene
 
     def _chips(self) -> None:
@@ -111,7 +109,7 @@ class Page(Generic[StateT]):
         columns = st.columns([1] * len(self.words.tries), gap="small")
         for i, (column, row) in enumerate(zip(columns, self.words.tries, strict=True)):
             column.button(
-                f"{i + 1}  {row.label}",
+                row.label,
                 key=self._slot(f"try-{i}"),
                 on_click=self.put,
                 args=("asking", None if asking == i else i),
@@ -129,7 +127,7 @@ class Page(Generic[StateT]):
         st.markdown(f"**Before it moves:** {row.ask}")
         for i, (column, option) in enumerate(zip(st.columns(len(row.options)), row.options, strict=True)):
             column.button(
-                f"{i + 1}  {option}",
+                option,
                 key=self._slot(f"guess-{index}-{i}"),
                 on_click=self._guess,
                 args=(index, i),
@@ -239,10 +237,6 @@ def _top(page: Page[Any], build: Build, more: Callable[[Page[Any]], None] | None
 
 def _takes_drawn(build: Build) -> bool:
     return "drawn" in inspect.signature(build).parameters
-
-
-def _same(a: Any, b: Any) -> bool:
-    return b is not None and np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
 
 
 def _with_move(scene: Scene, before: dict[str, Any], after: dict[str, Any], token: int) -> Scene:

@@ -1,0 +1,148 @@
+"""Shows a scene in Streamlit and reports what the hand did."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from gantoys.stage.layers import Draw
+from gantoys.stage.pack import pack
+from gantoys.stage.page import asset
+from gantoys.stage.scene import Control, Scene
+
+log = logging.getLogger(__name__)
+_stage = st.components.v2.component("gantoys_stage", css=asset("stage.css"), js=asset("stage.js"))
+
+Moved = Callable[[dict[str, float], str | None], None]
+Drawn = Callable[[npt.NDArray[np.float64], bool], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came back from the browser in this run; everything is None or False when nothing did.
+
+    `values`: the value of every control as the hand left it, each one of the control's own positions; `moved`: the control
+    it let go of. `drawn` (n,): the curve drawn by hand, NaN where nothing is drawn; `done`: the pen was lifted.
+    `resync`: the browser does not hold the frames that came before; send the next scene whole.
+    """
+
+    values: dict[str, float] | None = None
+    moved: str | None = None
+    drawn: npt.NDArray[np.float64] | None = None
+    done: bool = False
+    resync: bool = False
+
+
+def mount(
+    scene: Scene,
+    *,
+    key: str,
+    height: int = 480,
+    lecture: bool = False,
+    compact: bool = True,
+    on_values: Moved | None = None,
+    on_drawn: Drawn | None = None,
+) -> Result:
+    """Show `scene` here; a later run with the same `key` changes the picture in place.
+
+    `height`: pixels of the whole stage (picture, controls, formula) where it is wide; on a narrow page it grows as it must.
+    `on_values(values, moved)` and `on_drawn(curve, done)` are called before the run that the hand caused, like every
+    callback of Streamlit: the right place to write the page's state. The same is in the `Result` of that run.
+    """
+    controls, paper = scene.controls, next((layer for layer in scene.layers() if isinstance(layer, Draw)), None)
+
+    def values_changed() -> None:
+        message = _state(key, "values")
+        checked = check_values(message, controls)
+        if on_values is not None and checked is not None:
+            on_values(checked, _moved(message, controls))
+
+    def drawn_changed() -> None:
+        message = _state(key, "drawn")
+        curve = check_drawn(message, paper)
+        if on_drawn is not None and curve is not None:
+            on_drawn(curve, bool(message.get("done") is True))
+
+    values, drawn = _state(key, "values"), _state(key, "drawn")
+    view = {"height": int(height), "lecture": bool(lecture), "echo": _mark(values), "drawn_echo": _mark(drawn)}
+    answer = _stage(
+        key=key,
+        data=pack(scene, compact=compact, view=view),
+        on_values_change=values_changed,
+        on_drawn_change=drawn_changed,
+        on_resync_change=_nothing,
+    )
+    curve = check_drawn(drawn, paper) if _fresh(key, "drawn", drawn) else None
+    checked = check_values(values, controls) if _fresh(key, "values", values) else None
+    return Result(
+        values=checked,
+        moved=_moved(values, controls) if checked is not None else None,
+        drawn=curve,
+        done=curve is not None and drawn.get("done") is True,
+        resync=answer.get("resync") is not None,
+    )
+
+
+def check_values(message: Any, controls: tuple[Control, ...]) -> dict[str, float] | None:
+    """The reported value of every control, put on its nearest position; None (and a log line) for a forged message."""
+    if not message:
+        return None
+    sent = message.get("values") if isinstance(message, Mapping) else None
+    known = {control.key: control for control in controls}
+    if not isinstance(sent, Mapping) or not set(sent) <= set(known) or not all(map(_finite, sent.values())):
+        log.warning("stage: ignored reported values that are not finite numbers of known controls")
+        return None
+    return {name: float(np.asarray(c.values)[c.nearest(float(sent.get(name, c.value)))]) for name, c in known.items()}
+
+
+def check_drawn(message: Any, paper: Draw | None) -> npt.NDArray[np.float64] | None:
+    """The drawn curve on the layer's grid, clipped to its limits; None (and a log line) for a forged message."""
+    if not message or paper is None:
+        return None
+    sent, n = (message.get("y") if isinstance(message, Mapping) else None), len(np.asarray(paper.x))
+    if not isinstance(sent, list) or len(sent) != n or not all(v is None or _finite(v) for v in sent):
+        log.warning("stage: ignored a drawn curve that is not %d finite numbers", n)
+        return None
+    return np.clip(np.array([np.nan if v is None else v for v in sent], dtype=np.float64), paper.lo, paper.hi)
+
+
+def _finite(value: Any) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
+    )
+
+
+def _moved(message: Any, controls: tuple[Control, ...]) -> str | None:
+    moved = message.get("moved")
+    return moved if isinstance(moved, str) and any(c.key == moved for c in controls) else None
+
+
+def _state(key: str, name: str) -> Any:
+    """The component's message as it stands in this session, before the component is shown again."""
+    state = st.session_state.get(key)
+    return (state.get(name) if isinstance(state, Mapping) else None) or {}
+
+
+def _mark(message: Any) -> str:
+    mark = message.get("mark") if isinstance(message, Mapping) else None
+    return mark[:64] if isinstance(mark, str) else ""
+
+
+def _fresh(key: str, name: str, message: Any) -> bool:
+    """Whether this message is seen by a run for the first time."""
+    mark, place = _mark(message), f"{key}--{name}-seen"
+    fresh = bool(mark) and st.session_state.get(place) != mark
+    if fresh:
+        st.session_state[place] = mark
+    return fresh
+
+
+def _nothing() -> None:
+    """Streamlit hands over a trigger only where it has a callback."""
