@@ -7,4 +7,4 @@ ARGS ?=
 
 app test bench film:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "gantoys needs Python 3.11 or newer, and there is no $(PYTHON) here: install Python, then try again." >&2; exit 1; }
-	@"$(PYTHON)" scripts/dev.py $@ $(ARGS)
+	@exec "$(PYTHON)" scripts/dev.py $@ $(ARGS)

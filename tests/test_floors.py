@@ -19,11 +19,12 @@ FLOORS = {
     "gantoys.stage": 3,
     "gantoys.figures": 3,
     "gantoys.service": 3,
-    "gantoys.ui": 4,
-    "gantoys.studies": 4,
-    "gantoys.__main__": 5,
-    "pages": 5,
-    "app": 5,
+    "gantoys.pictures": 4,
+    "gantoys.ui": 5,
+    "gantoys.studies": 5,
+    "gantoys.__main__": 6,
+    "pages": 6,
+    "app": 6,
 }
 # Libraries that live in some places only: the modules, or packages, that may import them.
 HOMES = {
@@ -67,13 +68,15 @@ def within(dotted: str, homes: tuple[str, ...]) -> bool:
 
 
 def part(dotted: str) -> str | None:
-    """The part of the house that a name belongs to, None outside of it (or for the bare package)."""
+    """The part of the house that a name belongs to; None outside of it and for names in gantoys/__init__.py."""
     first, _, rest = dotted.partition(".")
     if first in ("app", "pages"):
         return first
-    if first != "gantoys" or not rest or not (ROOT / "gantoys" / rest.split(".")[0]).exists():
-        return "gantoys.__main__" if dotted == "gantoys.__main__" else None
-    return "gantoys." + rest.split(".")[0]
+    inner = rest.split(".")[0]
+    folder = ROOT / "gantoys" / inner
+    if first != "gantoys" or not inner or not (folder.is_dir() or folder.with_suffix(".py").exists()):
+        return None
+    return f"gantoys.{inner}"
 
 
 def offences(paths: tuple[Path, ...]) -> list[str]:

@@ -163,7 +163,7 @@ def test_asking_for_another_config_stops_the_earlier_run_unless_others_watch_it(
 
 
 def test_a_worker_that_is_killed_is_replaced_once_and_the_film_is_whole(make: Callable[..., RunService]) -> None:
-    slower = SHORT.changed(steps=3000, frames=200)
+    slower = SHORT.changed(steps=1500, frames=200)
     service = make()
     run = service.ask(slower)
     other = service.ask(SHORT)

@@ -28,8 +28,8 @@ Drawn = Callable[[npt.NDArray[np.float64], bool], None]
 class Result:
     """What came back from the browser in this run; everything is None or False when nothing did.
 
-    `values`: the value of every control as the hand left it, each one of the control's own positions; `moved`: the control
-    it let go of. `drawn` (n,): the curve drawn by hand, NaN where nothing is drawn; `done`: the pen was lifted.
+    `values`: the value of every control as the hand left it, each one of the control's own positions; `moved`: the
+    control it let go of. `drawn` (n,): the curve drawn by hand, NaN where nothing is drawn; `done`: the pen was lifted.
     `resync`: the browser does not hold the frames that came before; send the next scene whole.
     """
 
@@ -52,7 +52,7 @@ def mount(
 ) -> Result:
     """Show `scene` here; a later run with the same `key` changes the picture in place.
 
-    `height`: pixels of the whole stage (picture, controls, formula) where it is wide; on a narrow page it grows as it must.
+    `height`: pixels of the whole stage (picture, controls, formula) where it is wide; a narrow page grows as it must.
     `on_values(values, moved)` and `on_drawn(curve, done)` are called before the run that the hand caused, like every
     callback of Streamlit: the right place to write the page's state. The same is in the `Result` of that run.
     """

@@ -131,7 +131,8 @@ def unpack(message: bytes) -> tuple[dict[str, Any], list[npt.NDArray[np.float64]
 
 def _panel(panel: Panel, arrays: _Arrays) -> dict[str, Any]:
     still = {
-        name: getattr(panel, name) for name in ("row", "column", "height_ratio", "width_ratio", "equal_aspect", "title")
+        name: getattr(panel, name)
+        for name in ("row", "column", "height_ratio", "width_ratio", "equal_aspect", "title", "lecture")
     }
     layers = [_layer(layer, panel, arrays) for layer in panel.layers]
     return still | {"x": asdict(panel.x), "y": asdict(panel.y), "layers": layers}

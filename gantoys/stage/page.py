@@ -1,4 +1,4 @@
-"""A scene as one self-contained web page: the stage's own script and style and the data inside one HTML file, no network."""
+"""A scene as one self-contained web page: script, style and data inside one HTML file, no network."""
 
 from __future__ import annotations
 

@@ -55,7 +55,10 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One pair of axes and its layers, drawn in order, at (row, column) of a small grid; ratios share the room."""
+    """One pair of axes and its layers, drawn in order, at (row, column) of a small grid; ratios share the room.
+
+    `lecture=False` leaves it out in lecture view, where type is large and room is short.
+    """
 
     x: Axis
     y: Axis
@@ -66,6 +69,7 @@ class Panel:
     width_ratio: float = 1.0
     equal_aspect: bool = False
     title: str = ""
+    lecture: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))

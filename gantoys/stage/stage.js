@@ -283,9 +283,17 @@ function niceTicks(axis, room, apart) {
   return ticks;
 }
 
+/** Those ticks whose names do not touch, `room` pixels being the length of the axis. */
+function spaced(ticks, axis, room, apart) {
+  const at = scale(axis, 0, room);
+  let last = -Infinity;
+  return ticks.filter((v) => at(v) - last >= apart && ((last = at(v)), true));
+}
+
 function tickTexts(axis, ticks) {
   if (axis.tick_labels?.length) return ticks.map((v) => axis.tick_labels[axis.ticks.indexOf(v)]);
-  if (axis.log) return ticks.map((v) => (v >= 0.01 && v <= 100 ? String(+v.toPrecision(3)) : `10^{${String(Math.round(Math.log10(v))).replace('-', '−')}}`));
+  const plain = axis.lo >= 1e-3 && axis.hi <= 1e4;
+  if (axis.log) return ticks.map((v) => (plain ? String(+v.toPrecision(3)) : `10^{${String(Math.round(Math.log10(v))).replace('-', '−')}}`));
   const decimals = (v) => (String(+v.toPrecision(6)).split('.')[1] ?? '').length;
   const places = Math.min(6, Math.max(0, ...ticks.map(decimals)));
   return ticks.map((v) => format(v, places));
@@ -355,7 +363,7 @@ class Picture {
     const from = x - (align === 'center' ? width / 2 : align === 'right' ? width : 0);
     if (halo) {
       pen.strokeStyle = this.theme.ground;
-      pen.lineWidth = this.type * 0.36;
+      pen.lineWidth = this.type * 0.3;
       pen.lineJoin = 'round';
       this.walk(source, size, weight, (text, dx, rise) => pen.strokeText(text, from + dx, y - rise));
     }
@@ -378,50 +386,82 @@ class Picture {
     this.boxes.forEach((box) => this.panel(box));
   }
 
-  /** The plot rectangle of every panel. Panels of a column share their left edge, panels of a row their lower edge. */
+  /**
+   * The plot rectangle of every panel: first the margins that ticks and names need, then the rest is shared by the ratios.
+   * Panels of a column share their left edge, panels of a row their lower edge.
+   */
   layout() {
-    const panels = this.stage.scene.panels, t = this.type;
-    const order = [...panels].sort((a, b) => a.row - b.row || a.column - b.column);
-    const place = (p) => (this.alone ? [order.indexOf(p), 0] : [p.row, p.column]);
-    const tracks = (i, ratio) => {
-      const at = {};
-      for (const p of panels) at[place(p)[i]] = Math.max(at[place(p)[i]] ?? 0, this.alone && i ? 1 : p[ratio]);
-      const keys = Object.keys(at).map(Number).sort((a, b) => a - b), sum = keys.reduce((s, k) => s + at[k], 0);
-      return { keys, share: (k) => at[k] / sum };
+    const t = this.type, boxes = this.margins(), gap = [t * 1.7, t * 0.8];
+    const track = (name, ratio, before, after, room, apart) => {
+      const keys = [...new Set(boxes.map((b) => b[name]))].sort((a, b) => a - b), most = (k, f) => Math.max(...boxes.filter((b) => b[name] === k).map(f));
+      const lines = keys.map((k) => ({ k, before: most(k, (b) => b[before]), after: most(k, (b) => b[after]), share: most(k, (b) => b[ratio]) }));
+      const free = room - apart * (keys.length - 1) - lines.reduce((sum, l) => sum + l.before + l.after, 0);
+      const total = lines.reduce((sum, l) => sum + l.share, 0);
+      for (const line of lines) line.size = Math.max(8, (free * line.share) / total);
+      return lines;
     };
-    const rows = tracks(0, 'height_ratio'), columns = tracks(1, 'width_ratio');
-    const gapX = t * 1.6, gapY = t * 0.9;
-    const roomX = this.width - gapX * (columns.keys.length - 1), roomY = this.height - gapY * (rows.keys.length - 1);
-    const start = (tr, k, room, gap) => tr.keys.filter((j) => j < k).reduce((s, j) => s + tr.share(j) * room + gap, 0);
-    const boxes = panels.map((panel, index) => {
-      const [r, c] = place(panel);
-      const cell = { x: start(columns, c, roomX, gapX), y: start(rows, r, roomY, gapY), w: columns.share(c) * roomX, h: rows.share(r) * roomY };
-      const yTicks = panel.y.visible ? niceTicks(panel.y, cell.h - 2 * t, t * 3.4) : [];
-      const yTexts = tickTexts(panel.y, yTicks);
-      const widest = Math.max(0, ...yTexts.map((s) => this.measure(s, 0.92)));
-      const long = panel.x.label && this.measure(panel.x.label, 0.96) > cell.w * 0.34;
-      return {
-        panel, index, cell, r, c, yTicks, yTexts, long,
-        left: panel.y.visible && widest ? widest + t * 0.75 : t * 0.5,
-        bottom: (panel.x.visible ? t * 1.65 : t * 0.4) + (long ? t * 1.3 : 0),
-        top: panel.title || panel.y.label ? t * 1.75 : t * 0.8,
-      };
-    });
+    const place = (lines, name, apart) => {
+      let at = 0;
+      for (const line of lines) {
+        line.from = at + line.before;
+        line.to = line.from + line.size;
+        for (const box of boxes) if (box[name] === line.k) box[`${name}Line`] = { ...line, start: at, end: line.to + line.after };
+        at = line.to + line.after + apart;
+      }
+    };
+    const rows = track('r', 'high', 'top', 'bottom', this.height, gap[1]);
+    const columns = track('c', 'broad', 'left', 'right', this.width, gap[0]);
+    this.narrowSquares(boxes, rows, columns);
+    place(rows, 'r', gap[1]);
+    place(columns, 'c', gap[0]);
     for (const box of boxes) {
-      const left = Math.max(...boxes.filter((b) => b.c === box.c).map((b) => b.left));
-      const bottom = Math.max(...boxes.filter((b) => b.r === box.r).map((b) => b.bottom));
-      const top = Math.max(...boxes.filter((b) => b.r === box.r).map((b) => b.top));
-      Object.assign(box, { x0: box.cell.x + left, x1: box.cell.x + box.cell.w - t * 0.7, y0: box.cell.y + top, y1: box.cell.y + box.cell.h - bottom });
-      if (box.panel.equal_aspect) {
-        const { x, y } = box.panel, unit = Math.min((box.x1 - box.x0) / (x.hi - x.lo), (box.y1 - box.y0) / (y.hi - y.lo));
-        const w = unit * (x.hi - x.lo), h = unit * (y.hi - y.lo);
-        const dx = (box.x1 - box.x0 - w) / 2, dy = (box.y1 - box.y0 - h) / 2;
+      const { cLine, rLine, panel } = box;
+      Object.assign(box, { x0: cLine.from, x1: cLine.to, y0: rLine.from, y1: rLine.to });
+      box.cell = { x: cLine.start, w: cLine.end - cLine.start, y: rLine.start, h: rLine.end - rLine.start };
+      if (panel.equal_aspect) {
+        const { x, y } = panel, unit = Math.min((box.x1 - box.x0) / (x.hi - x.lo), (box.y1 - box.y0) / (y.hi - y.lo));
+        const dx = (box.x1 - box.x0 - unit * (x.hi - x.lo)) / 2, dy = (box.y1 - box.y0 - unit * (y.hi - y.lo)) / 2;
         Object.assign(box, { x0: box.x0 + dx, x1: box.x1 - dx, y0: box.y0 + dy, y1: box.y1 - dy });
       }
-      box.X = scale(box.panel.x, box.x0, box.x1);
-      box.Y = scale(box.panel.y, box.y1, box.y0);
+      box.X = scale(panel.x, box.x0, box.x1);
+      box.Y = scale(panel.y, box.y1, box.y0);
     }
     return boxes;
+  }
+
+  /** What each panel needs around its plot. */
+  margins() {
+    const panels = this.stage.panels(), t = this.type, order = [...panels].sort((a, b) => a.row - b.row || a.column - b.column);
+    return panels.map((panel) => {
+      const [r, c] = this.alone ? [order.indexOf(panel), 0] : [panel.row, panel.column];
+      const high = this.alone ? this.stage.stackHeight(panel, this.width) : panel.height_ratio, broad = this.alone ? 1 : panel.width_ratio;
+      const share = high / panels.filter((p) => this.alone || p.column === panel.column).reduce((sum, p) => sum + (this.alone ? this.stage.stackHeight(p, this.width) : p.height_ratio), 0);
+      const room = Math.max(2 * t, this.height * share - 3.6 * t);
+      const yTicks = panel.y.visible ? spaced(niceTicks(panel.y, room, t * 3.4), panel.y, room, t * 1.3) : [];
+      const yTexts = tickTexts(panel.y, yTicks), widest = Math.max(0, ...yTexts.map((text) => this.measure(text, 0.92)));
+      const long = panel.x.label && this.measure(panel.x.label, 0.96) > (this.width / Math.max(...panels.map((p) => (this.alone ? 1 : p.column + 1)))) * 0.3;
+      return {
+        panel, index: this.stage.scene.panels.indexOf(panel), r, c, high, broad, yTicks, yTexts, long,
+        left: widest ? widest + t * 0.75 : t * 0.5, right: t * 0.7,
+        bottom: (panel.x.visible ? t * 1.65 : t * 0.4) + (long ? t * 1.3 : 0), top: panel.title || panel.y.label ? t * 1.75 : t * 0.8,
+      };
+    });
+  }
+
+  /** A column of panels of equal aspect takes no more width than they can use; the others get the rest. */
+  narrowSquares(boxes, rows, columns) {
+    const square = (line) => boxes.filter((b) => b.c === line.k).every((b) => b.panel.equal_aspect);
+    const others = columns.filter((line) => !square(line));
+    if (!others.length) return;
+    let spare = 0;
+    for (const line of columns.filter(square)) {
+      const use = (b) => (rows.find((row) => row.k === b.r).size * (b.panel.x.hi - b.panel.x.lo)) / (b.panel.y.hi - b.panel.y.lo);
+      const need = Math.min(line.size, Math.max(...boxes.filter((b) => b.c === line.k).map(use)));
+      spare += line.size - need;
+      line.size = need;
+    }
+    const total = others.reduce((sum, line) => sum + line.size, 0);
+    for (const line of others) line.size += (spare * line.size) / total;
   }
 
   panel(box) {
@@ -468,7 +508,7 @@ class Picture {
     }
     if (panel.x.visible) this.xAxis(box);
     const head = y0 - t * 0.62;
-    let at = panel.y.visible && !panel.title ? box.cell.x + (panel.equal_aspect ? x0 - box.cell.x : t * 0.1) : x0;
+    let at = x0;
     if (panel.title) at += this.write(panel.title, at, head, { weight: 600 }) + t * 0.8;
     if (panel.y.label) this.write(panel.y.label, at, head, { size: 0.96, colour: theme.tick });
   }
@@ -547,7 +587,10 @@ class Picture {
       for (let k = i; k <= end; k++) k === i ? pen.moveTo(box.X(x[k]), box.Y(y[k])) : pen.lineTo(box.X(x[k]), box.Y(y[k]));
       for (let k = end; k >= i; k--) pen.lineTo(box.X(x[k]), box.Y(flat ? base[0] : base[k]));
       pen.closePath();
-      for (let k = i; k <= end; k += Math.max(1, n >> 6)) samples.push(box.X(x[k]), (box.Y(y[k]) + box.Y(flat ? base[0] : base[k])) / 2);
+      for (let k = i; k <= end; k += Math.max(1, n >> 6)) { // a label goes inside where it fits, else above
+        const a = box.Y(y[k]), b = box.Y(flat ? base[0] : base[k]), thin = Math.abs(a - b) < this.type * 1.7;
+        samples.push(box.X(x[k]), thin ? Math.min(a, b) - this.type * 0.95 : (a + b) / 2);
+      }
       i = end;
     }
     pen.globalAlpha = layer.opacity;
@@ -621,7 +664,7 @@ class Picture {
   arrows(layer, id) {
     const { pen, box } = this, [x, y, dx, dy] = [layer.x, layer.y, layer.dx, layer.dy].map((c) => this.get(c)), heads = [], samples = [];
     pen.strokeStyle = pen.fillStyle = this.colour(layer.role);
-    pen.lineWidth = this.line * 0.7 * layer.width;
+    pen.lineWidth = this.line * 0.6 * layer.width;
     pen.beginPath();
     for (let i = 0; i < x.length; i++) {
       const ax = box.X(x[i]), ay = box.Y(y[i]), bx = box.X(x[i] + layer.scale * dx[i]), by = box.Y(y[i] + layer.scale * dy[i]);
@@ -695,7 +738,8 @@ class Picture {
       if (!label || i !== n - 1 || (stack > 1 && bottom - top < 0.5)) return;
       const width = this.measure(label), box = this.box;
       const right = [x + w + t * 0.5, middle], left = [x - t * 0.5 - width, middle], above = [x + w / 2 - width / 2, top - t * 0.9];
-      const options = right[0] + width <= box.cell.x + box.cell.w ? [right, above, left] : [left, above, right];
+      const beside = right[0] + width <= box.cell.x + box.cell.w ? [right, left] : [left, right];
+      const options = [0, -0.7, 0.7, -1.3, 1.3].flatMap((dy) => beside.map(([px, py]) => [px, py + dy * t])).concat([above]);
       this.requests.push({ id: `${id}.${s}`, text: label, role: layer.roles[s], options });
     });
     if (layer.label) this.requests.push({ id, text: layer.label, role: layer.role, options: [[this.box.x0 + t, this.box.y0 + t]] });
@@ -713,6 +757,9 @@ class Picture {
     else { pen.moveTo(box.x0, at); pen.lineTo(box.x1, at); }
     pen.stroke();
     this.dash(false);
+    const samples = [];
+    for (let i = 0; i <= 40; i++) samples.push(...(layer.axis === 'x' ? [at, box.y0 + ((box.y1 - box.y0) * i) / 40] : [box.x0 + ((box.x1 - box.x0) * i) / 40, at]));
+    this.obstacles.push({ id, samples });
     if (!layer.label) return;
     const w = this.measure(layer.label), inside = layer.axis === 'x' ? at >= box.x0 && at <= box.x1 : at >= box.y0 - 1 && at <= box.y1 + 1;
     const options = layer.axis === 'x'
@@ -793,7 +840,7 @@ class Picture {
       options.forEach(([x, y, taste = 0, mark], i) => {
         const name = mark ?? i, area = [x - 2, y - half, x + w + 2, y + half];
         let cost = taste + (request.options ? i * 2 : 0) - (memory.get(request.id) === name ? 5 : 0);
-        const out = Math.max(0, box.cell.x - area[0], area[2] - box.cell.x - box.cell.w) + Math.max(0, box.y0 - t * 0.5 - area[1], area[3] - box.y1);
+        const out = Math.max(0, box.x0 - 2 - area[0], area[2] - box.cell.x - box.cell.w) + Math.max(0, box.y0 - t * 0.5 - area[1], area[3] - box.y1);
         cost += out * 4;
         for (const other of this.taken) {
           const a = Math.min(area[2], other[2]) - Math.max(area[0], other[0]), b = Math.min(area[3], other[3]) - Math.max(area[1], other[1]);
@@ -885,7 +932,7 @@ class Stage {
       return button;
     };
     const list = el('div', {}, item('PNG', () => this.savePng()), item('SVG', () => this.saveSvg()));
-    return (this.menu = el('details', { class: 'gs-menu' }, el('summary', { 'aria-label': 'Save this picture', title: 'Save this picture' }, '⤓'), list));
+    return (this.menu = el('details', { class: 'gs-menu' }, el('summary', { 'aria-label': 'Save this picture', title: 'Save this picture' }), list));
   }
 
   listen() {
@@ -1060,7 +1107,7 @@ class Stage {
       input.max = control.values.length - 1;
       input.disabled = control.values.length < 2;
     }
-    for (const slot of this.slots) slot.node.style.minWidth = `${this.widest(slot)}ch`;
+    for (const slot of this.slots) slot.node.style.minWidth = `${this.widest(slot).toFixed(2)}ch`;
     if (!this.controls[this.active]) this.active = scene.controls[0]?.key ?? null;
   }
 
@@ -1121,10 +1168,10 @@ class Stage {
   /** Length of the longest text that a live number takes anywhere in its sweeps. */
   widest({ key, form }) {
     const control = this.controls[key], readout = this.readouts[key];
-    if (control) return Math.max(...(control.names.length ? control.names : [...control.values].map((v) => format(v, control.digits, form))).map((s) => s.length));
-    let most = this.number(key, form).length;
+    if (control) return Math.max(...(control.names.length ? control.names : [...control.values].map((v) => format(v, control.digits, form))).map(digitsWide));
+    let most = digitsWide(this.number(key, form));
     for (const chunks of Object.values(readout.value.sweeps ?? {})) {
-      for (const { block } of chunks) for (const v of block.data) most = Math.max(most, format(v, readout.digits, form).length);
+      for (const { block } of chunks) for (const v of block.data) most = Math.max(most, digitsWide(format(v, readout.digits, form)));
     }
     return most;
   }
@@ -1413,9 +1460,9 @@ class Stage {
     if (!width) return;
     this.root.dataset.form = lecture ? 'lecture' : wide ? 'wide' : 'narrow';
     this.root.dataset.readouts = this.scene.readouts.filter((r) => r.visible).length;
-    this.stacked = !wide && !lecture && width < 560 && this.scene.panels.length > 1;
+    this.stacked = !wide && !lecture && width < 560 && this.panels().length > 1;
     const high = this.view.height ?? (lecture ? 560 : 480), unit = lecture ? Math.max(1, Math.min(width / 1240, high / 520)) : 1;
-    this.type = lecture ? 25 * unit : wide ? 14 : 13;
+    this.type = lecture ? 26.5 * unit : wide ? 14 : 13;
     this.line = lecture ? 4.5 * unit : 2.25;
     this.root.style.setProperty('--gs-unit', unit);
     this.root.style.height = wide || lecture ? `${high}px` : '';
@@ -1432,10 +1479,23 @@ class Stage {
   }
 
   narrowHeight(width) {
-    const { panels } = this.scene;
+    const panels = this.panels();
     if (!this.stacked) return Math.round(Math.min(420, panels.some((p) => p.equal_aspect) ? width : width * 0.72));
-    const most = Math.max(...panels.map((p) => p.height_ratio));
-    return Math.round(panels.reduce((sum, p) => sum + (p.equal_aspect ? width * 0.85 : Math.max(130, (Math.min(230, width * 0.6) * p.height_ratio) / most)), 0));
+    const margins = (p) => this.type * ((p.title || p.y.label ? 1.75 : 0.8) + (p.x.visible ? 1.65 : 0.4) + 0.8);
+    return Math.round(panels.reduce((sum, p) => sum + this.stackHeight(p, width) + margins(p), 0));
+  }
+
+  /** Height of a panel's plot when all panels stand in one column on a narrow page. */
+  stackHeight(panel, width) {
+    const panels = this.panels(), most = Math.max(...panels.map((p) => p.height_ratio));
+    const plain = Math.min(200, width * 0.5, 330 / panels.length);
+    return panel.equal_aspect ? width * (panels.length > 1 ? 0.72 : 0.9) : Math.max(64, (plain * panel.height_ratio) / most);
+  }
+
+  /** The panels on show. */
+  panels() {
+    const { panels } = this.scene, shown = panels.filter((p) => p.lecture || !this.view.lecture);
+    return shown.length ? shown : panels;
   }
 
   show() {
@@ -1559,6 +1619,13 @@ class Stage {
     new Picture(this, pen, this.w, this.h).draw();
     return pen.text(this.plain(this.scene.alt));
   }
+}
+
+/** Width of a number in units of a digit. */
+function digitsWide(text) {
+  let width = 0;
+  for (const c of text) width += c === '.' || c === '·' ? 0.52 : c === ' ' ? 0.4 : 1;
+  return width;
 }
 
 function nearest(values, value) {

@@ -7,10 +7,14 @@ A page opens its lesson, shows a picture and then the rest:
     page.rest(code=(ledger_finite,))
 """
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import resources
 from typing import Any, Generic
+from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
@@ -77,24 +81,32 @@ class Page(Generic[StateT]):
     # --- the top: picture, chips, prediction --------------------------------------------------------------------
 
     def picture(
-        self, build: Build, *, more: Callable[["Page[StateT]"], None] | None = None, beside: Callable[[], None] | None = None
+        self,
+        build: Build,
+        *,
+        more: Callable[["Page[StateT]"], None] | None = None,
+        beside: Callable[[], None] | None = None,
+        every: float | None = None,
+        on_resync: Callable[[], None] | None = None,
     ) -> None:
         """The stage with `build(state)` (given `drawn` too when the picture can be drawn on), then the chips.
 
         `more` draws the controls that are not needed at first; `beside` draws what stands between chips and controls.
+        `every`: seconds after which the picture is built again by itself; `on_resync` is called when the browser asks
+        for the whole film.
         """
-        _top(self, build, more, beside)
+        st.fragment(_top, run_every=every)(self, build, more, beside, on_resync)
 
     def _moved(self, values: dict[str, float], moved: str | None) -> None:
         fields = {k: v for k, v in values.items() if k in self.model.model_fields}
         self.change(**{k: int(v) if self.model.model_fields[k].annotation is int else v for k, v in fields.items()})
 
-    def _mount(self, build: Build) -> Scene:
+    def _mount(self, build: Build) -> component.Result:
         scene = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
         move = self.get("move")
         if move is not None:
             scene = _with_move(scene, *move)
-        component.mount(
+        return component.mount(
             scene,
             key=f"stage-{self.words.key}",
             height=LECTURE_HEIGHT if self.lecture else HEIGHT,
@@ -102,7 +114,6 @@ class Page(Generic[StateT]):
             on_values=self._moved,
             on_drawn=lambda curve, done: self.put("drawn", curve),
         )
-        return scene
 
     def _chips(self) -> None:
         asking = self.get("asking")
@@ -151,7 +162,7 @@ class Page(Generic[StateT]):
 
     # --- the rest, below the fold -------------------------------------------------------------------------------
 
-    def rest(self, *, code: tuple[Callable[..., Any], ...], build: Build | None = None) -> None:
+    def rest(self, *, code: tuple[Callable[..., Any] | str, ...], build: Build | None = None) -> None:
         """Explanation, common mistake, the source that computed the picture, questions, reading, keeping the picture."""
         memory.seen(self.words.key)
         if self.lecture:
@@ -162,7 +173,7 @@ class Page(Generic[StateT]):
             st.markdown(self.words.explanation)
             with st.expander("In code: the functions that computed this picture"):
                 for function in code:
-                    st.code(inspect.getsource(function), language="python")
+                    st.code(_source(function), language="python")
             st.subheader("Check yourself")
             for i, question in enumerate(self.words.checks):
                 self._question(i, question)
@@ -213,20 +224,37 @@ def open_lesson(key: str, model: type[StateT]) -> Page[StateT]:
     return page
 
 
+def _source(of: Callable[..., Any] | str) -> str:
+    """The source of a function; of "training/loop.py:Game.step" without importing it, for what needs torch."""
+    if not isinstance(of, str):
+        return inspect.getsource(of)
+    file, _, name = of.partition(":")
+    text = resources.files("gantoys").joinpath(file).read_text("utf-8")
+    node: ast.AST = ast.parse(text)
+    for part in name.split("."):
+        node = next(n for n in ast.walk(node) if getattr(n, "name", None) == part)
+    return textwrap.dedent(ast.get_source_segment(text, node, padded=True) or "")
+
+
 def _literal(text: str) -> str:
     """Text from a link as plain words: Markdown's signs keep no meaning."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-!|~$:" else c for c in text)
 
 
 def _query(params: dict[str, str]) -> str:
-    from urllib.parse import urlencode
-
     return urlencode(params)
 
 
-@st.fragment
-def _top(page: Page[Any], build: Build, more: Callable[[Page[Any]], None] | None, beside: Callable[[], None] | None) -> None:
-    page._mount(build)
+def _top(
+    page: Page[Any],
+    build: Build,
+    more: Callable[[Page[Any]], None] | None,
+    beside: Callable[[], None] | None,
+    on_resync: Callable[[], None] | None,
+) -> None:
+    if page._mount(build).resync and on_resync is not None:
+        on_resync()
+        st.rerun(scope="fragment")
     page._chips()
     if beside is not None:
         beside()

@@ -1,0 +1,24 @@
+"""The path through the lessons: what each asks, how long it takes, what it needs first, what is done."""
+
+import streamlit as st
+
+from gantoys.lessons import KEYS, load
+from gantoys.ui import memory
+
+
+def show() -> None:
+    """One card a lesson."""
+    st.subheader("The path")
+    done = memory.progress()
+    for column, key in zip(st.columns(len(KEYS) - 1), KEYS[1:], strict=True):
+        words = load(key)
+        with column.container(border=True):
+            st.page_link(f"pages/{key.replace('-', '_')}.py", label=f"**{words.question}**")
+            needs = ", ".join(load(k).title for k in words.needs) or "nothing"
+            st.caption(f"{words.summary}  \n{words.minutes} minutes · needs: {needs}")
+            checks = done.get(key, {}).get("checks", {})
+            right = sum(1 for v in checks.values() if v)
+            st.caption(f"{'Seen' if key in done else 'Not opened yet'} · {right} of {len(words.checks)} questions answered")
+    if done and st.button("Forget my progress in this browser", type="tertiary"):
+        memory.forget()
+        st.rerun()

@@ -1,0 +1,11 @@
+"""What is a generative adversarial network?"""
+
+from gantoys.pictures import film as picture
+from gantoys.ui import frame, live, path
+
+page = frame.open_lesson("start", picture.StartState)
+film = live.film(page)
+page.picture(film.build, beside=film.controls, every=film.every, on_resync=film.resync)
+if not page.lecture:
+    pass  # path.show()
+page.rest(code=("training/loop.py:Game.step",), build=picture.recorded_scene)
