@@ -12,7 +12,10 @@ st.set_page_config(page_title="gantoys", layout="wide")
 lecture = lecture_view()
 look.apply(lecture=lecture)
 pages = [
-    st.Page(f"pages/{key.replace('-', '_')}.py", title=load(key).title, url_path=key, default=key == KEYS[0]) for key in KEYS if pathlib.Path(f"pages/{key.replace('-', '_')}.py").exists() and pathlib.Path(f"gantoys/lessons/{key}.toml").exists()
+    st.Page(f"pages/{key.replace('-', '_')}.py", title=load(key).title, url_path=key, default=key == KEYS[0])
+    for key in KEYS
+    if pathlib.Path(f"pages/{key.replace('-', '_')}.py").exists()
+    and pathlib.Path(f"gantoys/lessons/{key}.toml").exists()
 ]
 st.navigation(pages, position="hidden" if lecture else "top").run()
 memory.sync()

@@ -26,9 +26,13 @@ from gantoys.maths import (
 )
 from gantoys.maths.gradients import PARAMETERS
 from gantoys.maths.toys import Toy
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.film import Film
+from gantoys.service.local import Progress, film_paths, seed_range, train_to_file
+from gantoys.service.summary import summary
 
 MAX_POINTS = 100_000
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; infinities are the string \"inf\".")
+json_option = click.option("--json", "as_json", is_flag=True, help='Print JSON; infinities are the string "inf".')
 
 
 class ManyValues(click.Command):
@@ -183,7 +187,9 @@ def gradients(p: str, q: str, parameter: str, as_json: bool) -> None:
 
 
 @cli.command(cls=ManyValues)
-@click.option("--logit", "logits", multiple=True, required=True, metavar="A ...", help="D's output; positive means real.")
+@click.option(
+    "--logit", "logits", multiple=True, required=True, metavar="A ...", help="D's output; positive means real."
+)
 @json_option
 def losses(logits: tuple[str, ...], as_json: bool) -> None:
     """Per loss the value and slope of its real, fake and generator parts (paired losses: the other logit at 0)."""
@@ -196,7 +202,9 @@ def losses(logits: tuple[str, ...], as_json: bool) -> None:
     result: dict[str, Any] = {"logit": a}
     with np.errstate(over="ignore"):
         for key, row in LOSSES.items():
-            parts = {name: {"value": getattr(row, name)(a), "slope": getattr(row, f"{name}_slope")(a)} for name in _PARTS}
+            parts = {
+                name: {"value": getattr(row, name)(a), "slope": getattr(row, f"{name}_slope")(a)} for name in _PARTS
+            }
             result[key] = parts
 
     def table() -> str:
@@ -205,7 +213,8 @@ def losses(logits: tuple[str, ...], as_json: bool) -> None:
             for name in _PARTS:
                 part = result[key][name]
                 lines += [
-                    f"{key:<20}{name:<11}{a[i]:>10.4g}{part['value'][i]:>14.6g}{part['slope'][i]:>14.6g}" for i in range(len(a))
+                    f"{key:<20}{name:<11}{a[i]:>10.4g}{part['value'][i]:>14.6g}{part['slope'][i]:>14.6g}"
+                    for i in range(len(a))
                 ]
         return "\n".join(lines)
 
@@ -213,6 +222,65 @@ def losses(logits: tuple[str, ...], as_json: bool) -> None:
 
 
 _PARTS = ("real", "fake", "generator")
+
+
+@cli.command()
+@click.option("--toy", default="ring", show_default=True, help="The target in the plane: a name or a notation.")
+@click.option("--loss", default="non-saturating", show_default=True, help="A key of the table of losses.")
+@click.option("--seeds", default="0:1", show_default=True, metavar="A:B", help="The seeds A to B-1, one film each.")
+@click.option("--steps", type=int, help="Moves of each network.")
+@click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE", help="Any other field of the run's config.")
+@click.option("--film", default="out.film", show_default=True, help="Where the film goes.")
+@json_option
+def train(
+    toy: str, loss: str, seeds: str, steps: int | None, fields: tuple[str, ...], film: str, as_json: bool
+) -> None:
+    """Trains a small GAN on a target in the plane and writes what it does as a film."""
+    wanted: dict[str, Any] = {"toy": toy, "loss": loss} | ({} if steps is None else {"steps": steps})
+    wanted |= dict(_field(text) for text in fields)
+    many = seed_range(seeds)
+    configs = [TrainConfig.build(wanted | {"seed": seed}) for seed in many]
+    runs = []
+    for config, path in zip(configs, film_paths(film, many), strict=True):
+        done = _with_progress(config, path, show=sys.stderr.isatty())
+        runs.append(summary(done, path))
+    result: dict[str, Any] = {**runs[0], "runs": runs} if len(runs) == 1 else {"runs": runs}
+
+    def table() -> str:
+        lines = []
+        for run in runs:
+            modes = f", {run['modes']['covered']} of {run['modes']['of']} modes" if run["modes"] else ""
+            speed = f", {run['steps_per_second']} steps/s" if run["steps_per_second"] else ""
+            lines.append(
+                f"{run['path']}: {run['status']} after {run['steps']} steps{speed}{modes}. {run['message']}".rstrip()
+            )
+        return "\n".join(lines)
+
+    _show(result, as_json, table)
+
+
+def _field(text: str) -> tuple[str, Any]:
+    """FIELD=VALUE with the value as JSON where it is (a number, true), else as text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"--set needs FIELD=VALUE, got {text[:60]!r}")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value
+
+
+def _with_progress(config: TrainConfig, path: Path, *, show: bool) -> Film:
+    if not show:
+        return train_to_file(config, path)
+    with click.progressbar(length=config.steps, label=f"seed {config.seed}", file=sys.stderr) as bar:
+
+        def moved(now: Progress) -> None:
+            speed = f"{now.step / now.seconds:.0f} steps/s" if now.step else "starting"
+            bar.label = f"seed {config.seed}, {speed}"
+            bar.update(now.step - bar.pos)
+
+        return train_to_file(config, path, moved)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -228,19 +296,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except click.Abort:
         return 130
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         click.echo(f"gantoys: {_one_line(str(error))}", err=True)
         return 2
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def film_path(film: str, index: int, count: int) -> Path:
-    """Where the film of seed number `index` of `count` goes: the given name, numbered when there are several."""
-    path = Path(film)
-    return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 
 from gantoys.__main__ import main
 from gantoys.maths import LOSSES
+from gantoys.runs.film import Film
 from tests.oracles import CASES
 
 
@@ -76,6 +77,16 @@ def test_people_get_tables(capsys):
     assert "compare" in run(capsys, "--help")[1]
 
 
+def test_train_writes_a_film_and_says_what_came_of_it(capsys, tmp_path):
+    path = tmp_path / "out.film"
+    got = as_json(
+        capsys, "train", "--toy", "ring", "--seeds", "3:4", "--steps", "40", "--set", "frames=5", "--film", str(path)
+    )
+    film = Film.load(path)
+    assert got["status"] == film.status == "done" and got["steps"] == 40 and got["frames"] == len(film) == 5
+    assert got["config"]["seed"] == 3 and got["path"] == str(path) and got["runs"][0]["digest"] == film.config.digest()
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
@@ -92,6 +103,14 @@ def test_people_get_tables(capsys):
         (("losses", "--logit", "abc"), "needs numbers"),
         (("losses", "--logit", "inf"), "finite"),
         (("nope",), "No such command"),
+        (("train", "--toy", "nope"), "unknown distribution"),
+        (("train", "--loss", "nope"), "nope"),
+        (("train", "--steps", "0"), "steps"),
+        (("train", "--set", "width=0"), "width"),
+        (("train", "--set", "nope=1"), "no field"),
+        (("train", "--set", "lr_d=NaN"), "lr_d"),
+        (("train", "--seeds", "5:5"), "seeds"),
+        (("train", "--film", "/no/such/folder/x.film"), "does not exist"),
     ],
 )
 def test_bad_input_ends_with_status_2_and_one_sentence(capsys, args, says):

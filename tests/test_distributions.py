@@ -27,7 +27,9 @@ def test_line_densities_integrate_to_one_and_differentiate_the_cdf(text):
     low, high = law.quantile(np.array([1e-9]))[0], law.quantile(np.array([1 - 1e-9]))[0]
     edges = np.linspace(low, high, 60)
     total = sum(
-        integrate.quad(lambda x: float(law.density(np.array([x]))[0]), a, b, points=[0.0, 1.0] if a < 0 < b else None)[0]
+        integrate.quad(lambda x: float(law.density(np.array([x]))[0]), a, b, points=[0.0, 1.0] if a < 0 < b else None)[
+            0
+        ]
         for a, b in zip(edges, edges[1:], strict=False)
     )
     assert total == pytest.approx(1, abs=3e-6)
@@ -149,7 +151,9 @@ def test_affine_maps_move_location_and_scale():
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from("NLT"), st.floats(-5, 5), st.floats(0.05, 4), st.floats(0.05, 1)), min_size=1, max_size=5
+        st.tuples(st.sampled_from("NLT"), st.floats(-5, 5), st.floats(0.05, 4), st.floats(0.05, 1)),
+        min_size=1,
+        max_size=5,
     )
 )
 def test_notation_round_trips(parts):

@@ -5,7 +5,17 @@ import pytest
 from scipy import integrate, stats
 from scipy.spatial.distance import jensenshannon
 
-from gantoys.maths import DIVERGENCES, Finite, divergence_slopes, divergences, normal, optimal_discriminator, parse, w1, w2_squared
+from gantoys.maths import (
+    DIVERGENCES,
+    Finite,
+    divergence_slopes,
+    divergences,
+    normal,
+    optimal_discriminator,
+    parse,
+    w1,
+    w2_squared,
+)
 from gantoys.maths.gradients import location_scale
 from tests.oracles import CASES, close, mixture
 
@@ -246,7 +256,10 @@ def test_slopes_match_central_differences(parameter, q):
     p, q = parse("0.5*N(-2,0.5)+0.5*N(2,0.7)"), parse(q)
     slopes, h = divergence_slopes(p, q, parameter), 1e-4
     centre, scale = location_scale(q)
-    moved = [q.affine(s * h) if parameter == "shift" else q.affine(-centre * s * h / scale, 1 + s * h / scale) for s in (1, -1)]
+    moved = [
+        q.affine(s * h) if parameter == "shift" else q.affine(-centre * s * h / scale, 1 + s * h / scale)
+        for s in (1, -1)
+    ]
     up, down = (divergences(p, m) for m in moved)
     for key, found in slopes.items():
         if np.isfinite(float(up[key].value)):
@@ -296,7 +309,9 @@ def test_parallel_lines_become_finite_laws_with_js_log_2_and_w1_theta():
 def test_w2_between_normals_in_the_plane_is_bures():
     a, b = np.array([[1.0, 0.9], [0.9, 1.0]]), np.array([[1.0, -0.9], [-0.9, 1.0]])
     p, q = parse(f"N([0,0],{a.tolist()})"), parse(f"N([0,0],{b.tolist()})")
-    assert float(w2_squared(p, q).value) == pytest.approx(CASES["frechet_2d_correlated_same_marginals"]["expected"]["FD"], abs=1e-9)
+    assert float(w2_squared(p, q).value) == pytest.approx(
+        CASES["frechet_2d_correlated_same_marginals"]["expected"]["FD"], abs=1e-9
+    )
     assert w1(p, q) is None
 
 

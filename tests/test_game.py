@@ -137,7 +137,9 @@ def test_the_relativistic_gradient_matches_a_double_sum():
     weight = p.density(x) @ table * (x[1] - x[0]) ** 2
     up, down = normal(1 + h, 0.8), normal(1 - h, 0.8)
     want = np.sum((up.density(x) - down.density(x)) * weight) / (2 * h)
-    assert float(generator_gradients(p, q, "shift", ("relativistic",))["relativistic"].value) == pytest.approx(want, rel=1e-5)
+    assert float(generator_gradients(p, q, "shift", ("relativistic",))["relativistic"].value) == pytest.approx(
+        want, rel=1e-5
+    )
 
 
 def test_saturating_gradients_die_and_non_saturating_ones_grow_with_separation():
@@ -205,7 +207,9 @@ def test_symmetry_bounds_and_the_value_identity(a, b):
     assert at["jeffreys"] == pytest.approx(at["kl"] + at["reverse_kl"], rel=1e-8, abs=1e-9)
     assert all(v >= 0 for k, v in at.items() if k != "value") and at["js"] <= LOG2 and at["tv"] <= 1
     assert at["value"] == pytest.approx(-LOG4 + 2 * at["js"], abs=1e-9)
-    assert at["tv"] ** 2 / 2 <= at["js"] + 1e-9 and at["js"] <= at["tv"] * LOG2 + 1e-9  # Lin 1991, theorem 3; Topsoe 2000
+    assert (
+        at["tv"] ** 2 / 2 <= at["js"] + 1e-9 and at["js"] <= at["tv"] * LOG2 + 1e-9
+    )  # Lin 1991, theorem 3; Topsoe 2000
     assert at["hellinger2"] <= at["tv"] + 1e-9 and at["tv"] <= np.sqrt(2 * at["hellinger2"]) + 1e-9
     assert 2 * at["tv"] ** 2 <= at["kl"] + 1e-9  # Pinsker
     assert not any(np.isnan(v) for v in at.values())
@@ -239,4 +243,6 @@ def test_divergences_do_not_notice_a_change_of_units(a, b, shift, scale):
     first, moved = divergences(p, q), divergences(p.affine(shift, scale), q.affine(shift, scale))
     for key in ("kl", "js", "tv", "hellinger2"):
         assert float(moved[key].value) == pytest.approx(float(first[key].value), rel=1e-7, abs=1e-9)
-    assert float(w1(p.affine(shift, scale), q.affine(shift, scale)).value) == pytest.approx(scale * float(w1(p, q).value), rel=1e-7, abs=1e-9)
+    assert float(w1(p.affine(shift, scale), q.affine(shift, scale)).value) == pytest.approx(
+        scale * float(w1(p, q).value), rel=1e-7, abs=1e-9
+    )

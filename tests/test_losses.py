@@ -15,7 +15,9 @@ def test_generator_slopes_match_the_oracle():
     want = CASES["generator_loss_grad_wrt_logit"]["expected"]
     a = np.array(CASES["generator_loss_grad_wrt_logit"]["inputs"]["a"])
     names = {"saturating": "saturating", "non-saturating": "non_saturating", "maximum-likelihood": "max_likelihood_minus_exp", "wasserstein": "wgan", "hinge": "hinge", "least-squares": "lsgan_half_a_minus_1_sq"}  # fmt: skip
-    names["maximum-likelihood"] = "maximum_likelihood_minus_exp" if "maximum_likelihood_minus_exp" in want else names["maximum-likelihood"]
+    names["maximum-likelihood"] = (
+        "maximum_likelihood_minus_exp" if "maximum_likelihood_minus_exp" in want else names["maximum-likelihood"]
+    )
     for key, name in names.items():
         assert LOSSES[key].generator_slope(a) == pytest.approx(want[name], abs=1e-10), key
 
@@ -24,7 +26,11 @@ def test_generator_slopes_at_a_given_d_match_the_oracle():
     case = CASES["generator_loss_grad_at_given_D"]
     d = np.array(case["inputs"]["D"])
     a = np.log(d) - np.log1p(-d)
-    for key, name in (("saturating", "saturating"), ("non-saturating", "non_saturating"), ("maximum-likelihood", "max_likelihood")):
+    for key, name in (
+        ("saturating", "saturating"),
+        ("non-saturating", "non_saturating"),
+        ("maximum-likelihood", "max_likelihood"),
+    ):
         got = LOSSES[key].generator_slope(a)
         assert got == pytest.approx(case["expected"].get(name, case["expected"].get("maximum_likelihood")), rel=1e-12)
 
@@ -77,7 +83,9 @@ def test_losses_at_equilibrium_match_the_oracle():
         assert float(value[0]) == pytest.approx(want[name], abs=1e-12), name
     for key, row in LOSSES.items():
         if row.optimal is not None:
-            assert float(row.optimal(np.array(0.0))) == pytest.approx(row.neutral if "f-" not in key else float(row.optimal(np.array(0.0))))
+            assert float(row.optimal(np.array(0.0))) == pytest.approx(
+                row.neutral if "f-" not in key else float(row.optimal(np.array(0.0)))
+            )
 
 
 @pytest.mark.parametrize("key", LOSSES)
@@ -133,7 +141,9 @@ def test_the_optimal_logit_minimises_the_discriminators_loss(key):
 
 
 def test_f_gan_rows_are_the_divergences_rows():
-    assert {k for k in LOSSES if k.startswith("f-")} and len([k for k in LOSSES if k.startswith("f-")]) == len(DIVERGENCES) - 1
+    assert {k for k in LOSSES if k.startswith("f-")} and len([k for k in LOSSES if k.startswith("f-")]) == len(
+        DIVERGENCES
+    ) - 1
     a = np.linspace(-1.5, 2, 15)
     for key, name in (("f-kl", "kl"), ("f-pearson", "chi2"), ("f-js", "js")):
         row = DIVERGENCES[name]

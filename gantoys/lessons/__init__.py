@@ -70,6 +70,8 @@ def load(key: str) -> Lesson:
     return Lesson(
         key=key,
         tries=tuple(Try(**row | {"options": tuple(row["options"])}) for row in tries),
-        checks=tuple(Check(**row | {"options": tuple(row["options"]), "explain": tuple(row["explain"])}) for row in checks),
+        checks=tuple(
+            Check(**row | {"options": tuple(row["options"]), "explain": tuple(row["explain"])}) for row in checks
+        ),
         **raw | {"needs": tuple(raw["needs"]), "reading": tuple(raw["reading"])},
     )

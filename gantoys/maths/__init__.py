@@ -1,9 +1,9 @@
 """The theory, exact: distributions, divergences, the game, losses, gradients, transport. numpy and scipy only.
 
-    >>> from gantoys.maths import parse, divergences
-    >>> result = divergences(parse("N(0,1)"), parse("N(1,1)"), ("kl", "js"))
-    >>> [round(float(result[key].value), 4) for key in ("kl", "js")]
-    [0.5, 0.1114]
+>>> from gantoys.maths import parse, divergences
+>>> result = divergences(parse("N(0,1)"), parse("N(1,1)"), ("kl", "js"))
+>>> [round(float(result[key].value), 4) for key in ("kl", "js")]
+[0.5, 0.1114]
 """
 
 from gantoys.maths.compare import Quantity, divergences

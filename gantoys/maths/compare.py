@@ -231,5 +231,6 @@ def _closed_forms(p: Mixture1D, q: Mixture1D) -> dict[str, Quantity]:
     }
     values["jeffreys"] = values["kl"] + values["reverse_kl"]
     return {
-        k: Quantity(v, np.where(np.isinf(v), 0.0, 8 * _ROUNDING * (1 + np.abs(v))), "closed form") for k, v in values.items()
+        k: Quantity(v, np.where(np.isinf(v), 0.0, 8 * _ROUNDING * (1 + np.abs(v))), "closed form")
+        for k, v in values.items()
     }

@@ -146,7 +146,9 @@ class Mixture1D:
         if not np.all(np.isfinite(self.locs)):
             raise ValueError(f"positions must be finite, got {_short(self.locs)}")
         if not np.all(np.isfinite(self.scales)) or np.any(self.scales <= 0):
-            raise ValueError(f"scales (standard deviations, widths) must be positive and finite, got {_short(self.scales)}")
+            raise ValueError(
+                f"scales (standard deviations, widths) must be positive and finite, got {_short(self.scales)}"
+            )
         for k, kind in enumerate(self.kinds):
             shape = self.shapes[..., k]
             if kind == "student-t" and (not np.all(np.isfinite(shape)) or np.any(shape < 0.2) or np.any(shape > 1e6)):
@@ -397,7 +399,9 @@ class Mixture2D:
             raise ValueError(f"positions must be finite, got {_short(self.locs)}")
         diagonal = self.factors[..., [0, 1], [0, 1]]
         if not np.all(np.isfinite(self.factors)) or np.any(diagonal <= 0):
-            raise ValueError(f"scales (standard deviations, widths) must be positive and finite, got {_short(diagonal)}")
+            raise ValueError(
+                f"scales (standard deviations, widths) must be positive and finite, got {_short(diagonal)}"
+            )
 
     dim = 2
 
@@ -519,8 +523,7 @@ class Mixture2D:
         _single(self)
         counts = rng.multinomial(n, self.weights / self.weights.sum())
         parts = [
-            self.locs[k]
-            + PLANE_KINDS[kind].sample(rng, int(counts[k]), float(self.shapes[k])) @ self.factors[k].T
+            self.locs[k] + PLANE_KINDS[kind].sample(rng, int(counts[k]), float(self.shapes[k])) @ self.factors[k].T
             for k, kind in enumerate(self.kinds)
         ]
         return rng.permutation(np.concatenate(parts))
@@ -529,7 +532,9 @@ class Mixture2D:
         if self.notation:
             return self.notation
         first = self if not self.batch else self.take(np.array(0))
-        parts = [_plane_notation(kind, first.locs[k], first.factors[k], first.shapes[k]) for k, kind in enumerate(self.kinds)]
+        parts = [
+            _plane_notation(kind, first.locs[k], first.factors[k], first.shapes[k]) for k, kind in enumerate(self.kinds)
+        ]
         return _sum_notation(first.weights, parts)
 
 
@@ -615,7 +620,8 @@ def mix(weights: Array, parts: list[Mixture1D] | list[Mixture2D]) -> Mixture1D |
         return np.concatenate([np.broadcast_to(a, (*batch, *a.shape[a.ndim - tail :])) for a in arrays], axis=-tail)
 
     share = np.concatenate(
-        [np.broadcast_to(weights[..., i, None] * p.weights, (*batch, len(p.kinds))) for i, p in enumerate(parts)], axis=-1
+        [np.broadcast_to(weights[..., i, None] * p.weights, (*batch, len(p.kinds))) for i, p in enumerate(parts)],
+        axis=-1,
     )
     if isinstance(parts[0], Mixture1D):
         return Mixture1D(kinds, share, joined("locs", 1), joined("scales", 1), joined("shapes", 1))

@@ -78,7 +78,9 @@ def _pearson_integrand(lp: Array, lq: Array) -> Array:
     # (p - q)^2 / q without overflow of p / q alone: q (e^r - 1)^2
     r = lp - lq
     with np.errstate(over="ignore"):
-        return np.where(r > 1, np.exp(2 * lp - lq) * (1 - np.exp(-np.abs(r))) ** 2, np.exp(lq) * np.expm1(np.minimum(r, 1)) ** 2)
+        return np.where(
+            r > 1, np.exp(2 * lp - lq) * (1 - np.exp(-np.abs(r))) ** 2, np.exp(lq) * np.expm1(np.minimum(r, 1)) ** 2
+        )
 
 
 def _log_below_one(t: Array) -> Array:

@@ -30,7 +30,9 @@ class Flow:
         return normal(self.shift, self.scale)
 
 
-def gradient_flow(p: Mixture1D, shift: float, scale: float, loss: str, *, duration: float = 12.0, frames: int = 121) -> Flow:
+def gradient_flow(
+    p: Mixture1D, shift: float, scale: float, loss: str, *, duration: float = 12.0, frames: int = 121
+) -> Flow:
     """The flow of N(shift, scale^2) towards p for `duration` units of time, solved by SciPy's Runge-Kutta 5(4).
 
     Raises ValueError for a loss without gradient here, or a scale that is not positive.

@@ -78,7 +78,9 @@ def ledger_finite(p: Finite, q: Finite, d: Array) -> Ledger:
     if d.shape[-1] != p.probabilities.shape[-1] or not np.all((d >= 0) & (d <= 1)):
         raise ValueError(f"D needs one probability in [0, 1] for each of the {p.probabilities.shape[-1]} outcomes")
     best = optimal_discriminator(p, q)
-    terms = special.rel_entr(p.probabilities * np.ones_like(d), p.probabilities / np.where(best.value > 0, best.value, 1) * d)
+    terms = special.rel_entr(
+        p.probabilities * np.ones_like(d), p.probabilities / np.where(best.value > 0, best.value, 1) * d
+    )
     other = 1 - best.value
     terms = terms + special.rel_entr(
         q.probabilities * np.ones_like(d), q.probabilities / np.where(other > 0, other, 1) * (1 - d)

@@ -45,7 +45,9 @@ def _check(p: Distribution, q: Distribution, parameter: str) -> tuple[Mixture1D,
 
 def _rows(values: Array, rows: Array) -> Array:
     """A per-distribution number for each of the flat rows, as a column."""
-    return np.broadcast_to(np.atleast_1d(values), (max(1, np.size(values)),))[rows if np.size(values) > 1 else 0 * rows][:, None]
+    return np.broadcast_to(np.atleast_1d(values), (max(1, np.size(values)),))[
+        rows if np.size(values) > 1 else 0 * rows
+    ][:, None]
 
 
 class _Direction:

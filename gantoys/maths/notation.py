@@ -27,7 +27,9 @@ from gantoys.maths.kinds import KINDS, PLANE_KINDS
 
 MAX_LENGTH = 20_000
 MAX_NESTING = 3
-_TOKEN = re.compile(r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z][A-Za-z_]*)|(?P<sign>[-+*/(),=\[\]]))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z][A-Za-z_]*)|(?P<sign>[-+*/(),=\[\]]))"
+)
 _LETTERS = {row.letter: row.key for row in KINDS.values()} | {r.letter: r.key for r in PLANE_KINDS.values()}
 _PARAMETERS = {"N": ("loc", "scale"), "L": ("loc", "scale"), "U": ("low", "high"), "SN": ("loc", "scale", "skew"),
                "T": ("loc", "scale", "df"), "C": ("loc", "scale", "radius")}  # fmt: skip
@@ -184,7 +186,9 @@ def _mixed(weights: list[float], parts: list[toys.Toy]) -> toys.Toy:
 
 def _bound(names: tuple[str, ...], plain: list[Value], named: dict[str, Value], what: str) -> dict[str, Value]:
     if len(plain) > len(names):
-        raise ValueError(f"{what} takes at most {len(names)} arguments ({', '.join(names) or 'none'}), got {len(plain)}")
+        raise ValueError(
+            f"{what} takes at most {len(names)} arguments ({', '.join(names) or 'none'}), got {len(plain)}"
+        )
     bound = dict(zip(names, plain, strict=False))
     for name, value in named.items():
         if name not in names:

@@ -52,7 +52,12 @@ def _estimate(kronrod: Array, gauss: Array, spread: Array) -> Array:
 
 
 def integrate(
-    f: Callable[[Array, Array], Array], edges: Array, *, tolerance: float = 1e-11, absolute: float = 0.0, rounds: int = 45
+    f: Callable[[Array, Array], Array],
+    edges: Array,
+    *,
+    tolerance: float = 1e-11,
+    absolute: float = 0.0,
+    rounds: int = 45,
 ) -> Integral:
     """Integrals over [edges[:, 0], edges[:, -1]] of C functions for S rows.
 

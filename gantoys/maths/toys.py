@@ -17,7 +17,6 @@ from gantoys.maths.distributions import (
     component,
     mix,
     normal,
-    plane_component,
     uniform,
 )
 

@@ -64,7 +64,10 @@ def _heavy_tail(p: Mixture1D) -> tuple[Array, Array]:
     df = np.where(p.weights > 0, df, np.inf)
     least = df.min(-1)
     heaviest = df == least[..., None]
-    size = np.sum(np.where(heaviest & np.isfinite(df), p.weights * p.scales ** np.where(heaviest & np.isfinite(df), df, 1), 0.0), -1)
+    size = np.sum(
+        np.where(heaviest & np.isfinite(df), p.weights * p.scales ** np.where(heaviest & np.isfinite(df), df, 1), 0.0),
+        -1,
+    )
     return least, size
 
 
@@ -153,7 +156,9 @@ def plan(a: Array, b: Array, cost: Array) -> Array:
     k, m = cost.shape
     rows, columns = np.repeat(np.eye(k), m, axis=1), np.tile(np.eye(m), (1, k))
     # the last equation follows from the others; leaving it out spares the solver a rounding contradiction
-    found = linprog(cost.ravel(), A_eq=np.vstack([rows, columns[:-1]]), b_eq=np.concatenate([a, b[:-1]]), method="highs")
+    found = linprog(
+        cost.ravel(), A_eq=np.vstack([rows, columns[:-1]]), b_eq=np.concatenate([a, b[:-1]]), method="highs"
+    )
     return np.asarray(found.x).reshape(k, m)
 
 

@@ -50,7 +50,9 @@ def recorded_scene(state: StartState) -> Scene:
     return film_scene(recorded(), state.step, name="recorded", autoplay=state.step == 0)
 
 
-def film_scene(film: Film, step: int, *, name: str, live: bool = False, autoplay: bool = False, behind: int = 0) -> Scene:
+def film_scene(
+    film: Film, step: int, *, name: str, live: bool = False, autoplay: bool = False, behind: int = 0
+) -> Scene:
     """The scene of a film with the picture at `step`; with `behind` > 0 only the frames from there on are sent.
 
     film: the whole film so far (at least one frame). name: the recording, so that a new one starts anew.
@@ -69,7 +71,12 @@ def film_scene(film: Film, step: int, *, name: str, live: bool = False, autoplay
         Heatmap(values=row(film.surface), x=edges, y=edges, contours=(0.5,), opacity=0.42),
         Points(x=film.real[:, 0], y=film.real[:, 1], role="real", size=1.7, opacity=0.45, label="real"),
         Points(
-            x=row(film.samples[:, :, 0]), y=row(film.samples[:, :, 1]), role="fake", size=2.1, opacity=0.6, label="generated"
+            x=row(film.samples[:, :, 0]),
+            y=row(film.samples[:, :, 1]),
+            role="fake",
+            size=2.1,
+            opacity=0.6,
+            label="generated",
         ),
     )
     count = share.shape[1]
@@ -112,8 +119,18 @@ def film_scene(film: Film, step: int, *, name: str, live: bool = False, autoplay
         ),
         readouts=(
             Readout("modes", "modes covered, of 8", row(modes), kind="trained", digits=0, role="fake"),
-            Readout("quality", "share of good points", row(100 * quality), unit="%", kind="trained", digits=0, role="fake"),
-            Readout("v", "*V*(*D*, *G*)", row(film.value.astype(float)), unit="nats", kind="estimated", digits=2, role="disc"),
+            Readout(
+                "quality", "share of good points", row(100 * quality), unit="%", kind="trained", digits=0, role="fake"
+            ),
+            Readout(
+                "v",
+                "*V*(*D*, *G*)",
+                row(film.value.astype(float)),
+                unit="nats",
+                kind="estimated",
+                digits=2,
+                role="disc",
+            ),
         ),
         formula=(
             "min_{G} max_{D} *V* = E_{[real|real]} log [*D*(*x*)|disc] + E_{*z*} log(1 − [*D*|disc]([*G*(*z*)|fake])) = {v} nats"

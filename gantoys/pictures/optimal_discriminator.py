@@ -6,10 +6,10 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from gantoys.maths import Mixture1D, divergences, ledger, mix, normal, optimal_discriminator, parse
+from gantoys.pictures.state import State
 from gantoys.pictures.sweeps import slider, swept
 from gantoys.stage.layers import Area, Curve, Draw, Handle, Rule
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene
-from gantoys.pictures.state import State
 
 Array = np.ndarray
 LOW, HIGH = -8.0, 8.0
@@ -54,7 +54,9 @@ def generator(state: OptimalState, **moved: Array) -> Mixture1D:
     """p_G of the state, with some of its four numbers replaced by a whole sweep."""
     at = {name: moved.get(name, getattr(state, name)) for name in ("left", "right", "spread", "weight")}
     weight = np.asarray(at["weight"], float)
-    law = mix(np.stack([1 - weight, weight], axis=-1), [normal(at["left"], at["spread"]), normal(at["right"], at["spread"])])
+    law = mix(
+        np.stack([1 - weight, weight], axis=-1), [normal(at["left"], at["spread"]), normal(at["right"], at["spread"])]
+    )
     assert isinstance(law, Mixture1D)
     return law
 
@@ -67,9 +69,13 @@ def _rows(p: Mixture1D, state: OptimalState, control: Control, x: Array) -> dict
     best = optimal_discriminator(p, q, x)
     js = divergences(p, q, ("js", "tv"), tolerance=1e-7)
     # p log 2p/(p+q) and q log 2q/(p+q), half of each: what JS adds up
-    integrand = 0.5 * (np.exp(lp) * (np.log(2) - np.logaddexp(0, -best.logit)) + np.exp(lq) * (np.log(2) - np.logaddexp(0, best.logit)))
+    integrand = 0.5 * (
+        np.exp(lp) * (np.log(2) - np.logaddexp(0, -best.logit)) + np.exp(lq) * (np.log(2) - np.logaddexp(0, best.logit))
+    )
     density = np.exp(lq)
-    tops = {name: np.broadcast_to(getattr(state, name), values.shape) for name in ("left", "right")} | {control.key: values}
+    tops = {name: np.broadcast_to(getattr(state, name), values.shape) for name in ("left", "right")} | {
+        control.key: values
+    }
     return {
         "density": density,
         "best": best.value,
@@ -126,7 +132,9 @@ def scene(state: OptimalState, drawn: Array | None = None) -> Scene:
     formula = "*V*([*D*^{*}|disc], [*G*|fake]) = −log 4 + 2 JS = −1.3863 + 2 × {js} = {value}"
     if state.play:
         grid = np.linspace(LOW, HIGH, DRAWN_POINTS)
-        judge.append(Draw(x=grid, y=drawn, lo=1 - CERTAIN, hi=CERTAIN, role="disc", invitation="You are D: draw your D(x) here"))
+        judge.append(
+            Draw(x=grid, y=drawn, lo=1 - CERTAIN, hi=CERTAIN, role="disc", invitation="You are D: draw your D(x) here")
+        )
         readouts, formula = _score(p, state, grid, drawn)
     if not state.play or (drawn is not None and np.any(np.isfinite(drawn))):
         judge.append(Curve(x=x, y=s["best"], role="disc", dashed=True, label="*D*^{*}(*x*)"))

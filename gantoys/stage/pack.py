@@ -32,6 +32,9 @@ LEVELS = {"u2": 65535, "u1": 255}
 """Codes that carry values: an odd number, so that the middle of the range is one; the type's last code means NaN."""
 
 
+PANEL = ("row", "column", "height_ratio", "width_ratio", "equal_aspect", "title", "lecture")
+
+
 class _Arrays:
     """Collects arrays behind the header; the same array object is stored once."""
 
@@ -130,10 +133,7 @@ def unpack(message: bytes) -> tuple[dict[str, Any], list[npt.NDArray[np.float64]
 
 
 def _panel(panel: Panel, arrays: _Arrays) -> dict[str, Any]:
-    still = {
-        name: getattr(panel, name)
-        for name in ("row", "column", "height_ratio", "width_ratio", "equal_aspect", "title", "lecture")
-    }
+    still = {name: getattr(panel, name) for name in PANEL}
     layers = [_layer(layer, panel, arrays) for layer in panel.layers]
     return still | {"x": asdict(panel.x), "y": asdict(panel.y), "layers": layers}
 
@@ -144,9 +144,9 @@ def _layer(layer: Layer, panel: Panel, arrays: _Arrays) -> dict[str, Any]:
 
 
 def _form(layer: Layer, name: str, panel: Panel, arrays: _Arrays) -> tuple[Any, ...]:
-    """A byte for a heatmap's value, two for lines and clouds (over the axis and a margin) or float32, else float64."""
+    """A byte for a heatmap's value (two with contours), two for lines and clouds, or float32, else float64."""
     if isinstance(layer, Heatmap):
-        return ("u1", layer.lo, layer.hi)
+        return ("u2" if layer.contours else "u1", layer.lo, layer.hi)
     if not isinstance(layer, Curve | Area | Points):
         return ("f4",) if isinstance(layer, Arrows) else ("f8",)
     axis = panel.x if name == "x" else panel.y

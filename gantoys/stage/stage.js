@@ -441,7 +441,7 @@ class Picture {
       const yTexts = tickTexts(panel.y, yTicks), widest = Math.max(0, ...yTexts.map((text) => this.measure(text, 0.92)));
       const long = panel.x.label && this.measure(panel.x.label, 0.96) > (this.width / Math.max(...panels.map((p) => (this.alone ? 1 : p.column + 1)))) * 0.3;
       return {
-        panel, index: this.stage.scene.panels.indexOf(panel), r, c, high, broad, yTicks, yTexts, long,
+        panel, index: panel.index, r, c, high, broad, yTicks, yTexts, long,
         left: widest ? widest + t * 0.75 : t * 0.5, right: t * 0.7,
         bottom: (panel.x.visible ? t * 1.65 : t * 0.4) + (long ? t * 1.3 : 0), top: panel.title || panel.y.label ? t * 1.75 : t * 0.8,
       };
@@ -624,22 +624,23 @@ class Picture {
 
   heatmap(layer, id) {
     const { pen, box } = this, [rows, columns] = layer.values.shape, codes = this.stage.codes(layer.values);
+    const fine = codes instanceof Uint16Array, top = fine ? 65534 : 254;
     const image = this.stage.surface(id, columns, rows), ctx = image.getContext('2d');
     const pixels = image.pixels ??= ctx.createImageData(columns, rows), colours = this.stage.palette(id, layer);
     const words = new Uint32Array(pixels.data.buffer), table = new Uint32Array(colours.buffer);
     for (let r = 0; r < rows; r++) {
       const to = (rows - 1 - r) * columns;
-      for (let c = 0; c < columns; c++) words[to + c] = table[codes[r * columns + c]];
+      for (let c = 0; c < columns; c++) words[to + c] = table[fine ? (codes[r * columns + c] / 258 + 0.5) | 0 : codes[r * columns + c]];
     }
     ctx.putImageData(pixels, 0, 0);
     const x0 = box.X(layer.x[0]), x1 = box.X(layer.x[1]), y0 = box.Y(layer.y[1]), y1 = box.Y(layer.y[0]);
     pen.imageSmoothingEnabled = true;
     pen.drawImage(image, x0, y0, x1 - x0, y1 - y0);
-    for (const level of layer.contours) this.contour(layer, codes, rows, columns, (level - layer.lo) / (layer.hi - layer.lo) * 254);
+    for (const level of layer.contours) this.contour(layer, codes, rows, columns, ((level - layer.lo) / (layer.hi - layer.lo)) * top, top);
   }
 
   /** Marching squares on the codes; cell centres carry the values. */
-  contour(layer, codes, rows, columns, level) {
+  contour(layer, codes, rows, columns, level, top) {
     const { pen, box } = this, dx = (layer.x[1] - layer.x[0]) / columns, dy = (layer.y[1] - layer.y[0]) / rows;
     const X = (c) => box.X(layer.x[0] + (c + 0.5) * dx), Y = (r) => box.Y(layer.y[0] + (r + 0.5) * dy);
     pen.beginPath();
@@ -647,7 +648,7 @@ class Picture {
       for (let c = 0; c + 1 < columns; c++) {
         const i = r * columns + c, v = [codes[i], codes[i + 1], codes[i + columns + 1], codes[i + columns]];
         const up = v.map((a) => a >= level);
-        if (v.includes(255) || (up[0] === up[1] && up[1] === up[2] && up[2] === up[3])) continue;
+        if (Math.max(...v) > top || (up[0] === up[1] && up[1] === up[2] && up[2] === up[3])) continue;
         const cut = (a, b) => (level - v[a]) / (v[b] - v[a]), ends = [];
         if (up[0] !== up[1]) ends.push([X(c + cut(0, 1)), Y(r)]);
         if (up[1] !== up[2]) ends.push([X(c + 1), Y(r + cut(1, 2))]);
@@ -1494,8 +1495,14 @@ class Stage {
 
   /** The panels on show. */
   panels() {
-    const { panels } = this.scene, shown = panels.filter((p) => p.lecture || !this.view.lecture);
-    return shown.length ? shown : panels;
+    if (this.onShow?.scene === this.scene && this.onShow.lecture === !!this.view.lecture) return this.onShow.panels;
+    const all = this.scene.panels.map((panel, index) => ({ ...panel, index })), kept = all.filter((p) => p.lecture || !this.view.lecture);
+    for (const panel of kept.length ? all.filter((p) => !kept.includes(p)) : []) { // what stands above takes over the x axis
+      const above = kept.filter((p) => p.column === panel.column && p.x.lo === panel.x.lo && p.x.hi === panel.x.hi).at(-1);
+      if (above && panel.x.visible && !above.x.visible) above.x = panel.x;
+    }
+    this.onShow = { scene: this.scene, lecture: !!this.view.lecture, panels: kept.length ? kept : all };
+    return this.onShow.panels;
   }
 
   show() {

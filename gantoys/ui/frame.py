@@ -21,12 +21,12 @@ import streamlit as st
 from pydantic import ValidationError
 
 from gantoys.lessons import Lesson, load
+from gantoys.pictures import state as links
+from gantoys.pictures.state import StateT
 from gantoys.stage import component
 from gantoys.stage.page import standalone
 from gantoys.stage.scene import Animation, Scene
-from gantoys.pictures import state as links
 from gantoys.ui import memory
-from gantoys.pictures.state import StateT
 
 Build = Callable[..., Scene]
 MOVE_SECONDS = 1.6
@@ -157,7 +157,11 @@ class Page(Generic[StateT]):
 
     def _seen(self, index: int, chosen: int) -> None:
         row = self.words.tries[index]
-        verdict = "As you said." if chosen == row.right else f"You said “{row.options[chosen]}”; it is “{row.options[row.right]}”."
+        verdict = (
+            "As you said."
+            if chosen == row.right
+            else f"You said “{row.options[chosen]}”; it is “{row.options[row.right]}”."
+        )
         st.info(f"**{verdict}** {row.explain}")
 
     # --- the rest, below the fold -------------------------------------------------------------------------------
@@ -278,5 +282,6 @@ def _with_move(scene: Scene, before: dict[str, Any], after: dict[str, Any], toke
         return scene
     control = max(changed, key=lambda pair: pair[0])[1]
     return replace(
-        scene, animate=Animation(control.key, float(before[control.key]), float(after[control.key]), MOVE_SECONDS, str(token))
+        scene,
+        animate=Animation(control.key, float(before[control.key]), float(after[control.key]), MOVE_SECONDS, str(token)),
     )

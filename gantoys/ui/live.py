@@ -63,7 +63,12 @@ class Live:
         self.page.put("sent", (name, len(film)))
         self.page.put("polled", True)
         return film_scene(
-            film, state.step, name=name, live=growing, autoplay=state.step == 0 and not growing, behind=min(behind, len(film))
+            film,
+            state.step,
+            name=name,
+            live=growing,
+            autoplay=state.step == 0 and not growing,
+            behind=min(behind, len(film)),
         )
 
     def _film(self, state: StartState) -> tuple[Film, str, bool]:
@@ -109,7 +114,11 @@ class Live:
             return "A recording made with seed 7. The one you train is computed while you watch, in about ten seconds."
         if run is None:
             known = self.page.get("film") is not None
-            return f"The stored film of seed {seed}." if known else f"Seed {seed} is not trained here yet: press the button."
+            return (
+                f"The stored film of seed {seed}."
+                if known
+                else f"Seed {seed} is not trained here yet: press the button."
+            )
         status, film = run.status(), self.page.get("film")
         if status.state == "queued":
             return f"Waiting: {status.position} run(s) before yours."
@@ -146,5 +155,3 @@ def film(page: Page[StartState]) -> Live:
     """The live film of a page. A whole run of the page sends the film whole."""
     page.put("polled", False)
     return Live(page)
-
-

@@ -18,7 +18,9 @@ def show() -> None:
             st.caption(f"{words.summary}  \n{words.minutes} minutes · needs: {needs}")
             checks = done.get(key, {}).get("checks", {})
             right = sum(1 for v in checks.values() if v)
-            st.caption(f"{'Seen' if key in done else 'Not opened yet'} · {right} of {len(words.checks)} questions answered")
+            st.caption(
+                f"{'Seen' if key in done else 'Not opened yet'} · {right} of {len(words.checks)} questions answered"
+            )
     if done and st.button("Forget my progress in this browser", type="tertiary"):
         memory.forget()
         st.rerun()
