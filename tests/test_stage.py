@@ -120,7 +120,7 @@ def test_a_scene_that_does_not_hold_together_is_refused(changes: dict[str, Any],
 
 
 def test_handles_and_sheets_are_checked_against_the_scene() -> None:
-    with pytest.raises(ValueError, match="moves 'd'"):
+    with pytest.raises(ValueError, match="handle.x is swept over 'd'"):
         scene(Handle("d", Swept({"d": np.arange(5.0)}), 0.0), controls=(Control("c", "c", np.arange(5.0)),))
     with pytest.raises(ValueError, match="one layer to draw on"):
         scene(Draw(X, 0, 1), Draw(X, 0, 1))
@@ -154,7 +154,7 @@ def test_a_part_of_a_film_counts_its_rows_from_where_it_begins() -> None:
     clock = Control("t", "t", np.arange(9.0), start=8, kind="time", live=True)
     part = scene(controls=(clock,), readouts=(Readout("r", "r", Swept({"t": np.array([7.0, 8.0])})),), append_from=7)
     assert at_rest(part.readouts[0].value, part) == 8.0
-    with pytest.raises(ValueError, match="9 positions|2 positions, its sweep 9"):
+    with pytest.raises(ValueError, match="2 positions, its sweep 9"):
         scene(controls=(clock,), readouts=(Readout("r", "r", Swept({"t": np.arange(9.0)})),), append_from=7)
 
 
@@ -294,7 +294,7 @@ def test_the_single_page_names_no_other_address_and_carries_the_whole_scene() ->
 
 
 def test_scenes_and_pages_need_neither_streamlit_nor_torch() -> None:
-    code = "import sys, gantoys.stage.page, gantoys.stage.pack; print([m for m in ('streamlit', 'torch', 'scipy') if m in sys.modules])"
+    code = "import sys, gantoys.stage.page; print([m for m in ('streamlit', 'torch', 'scipy') if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

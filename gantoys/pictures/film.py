@@ -31,12 +31,13 @@ def recorded() -> Film:
     return Film.load(START_FILM)
 
 
-def shares(film: Film) -> tuple[Array, Array, Array]:
-    """Per frame: each mode's share of all generated points (K, modes), modes covered (K,), share of good points (K,)."""
+def shares(film: Film, behind: int = 0) -> tuple[Array, Array, Array]:
+    """For the frames from `behind` on, K of them: each mode's share of the generated points (K, modes), the modes
+    covered (K,), the share of good points (K,)."""
     target = film.config.target()
     if not has_modes(target):
         raise ValueError(f"{target} has no modes to count")
-    reports = [mode_report(points, target) for points in film.samples]
+    reports = [mode_report(points, target) for points in film.samples[behind:]]
     counts = np.array([r.counts for r in reports], float).reshape(len(reports), len(target.weights))
     return (
         counts / max(1, film.samples.shape[1]),
@@ -58,21 +59,23 @@ def film_scene(
     film: the whole film so far (at least one frame). name: the recording, so that a new one starts anew.
     """
     new = slice(behind, None)
-    start = int(np.argmin(np.abs(film.step.astype(float) - step)))
-    share, modes, quality = shares(film)
+    steps = film.step.astype(float)
+    start = int(np.argmin(np.abs(steps - step)))
+    share, modes, quality = shares(film, behind)
+    points = film.samples[new].astype(np.float32)
     low, high = float(film.grid_x[0]), float(film.grid_x[-1])
     cell = (high - low) / (len(film.grid_x) - 1) / 2
     edges = (low - cell, high + cell)
 
     def row(values: Array) -> Swept:
-        return Swept({"step": values[new]})
+        return Swept({"step": values})
 
     plane = (
-        Heatmap(values=row(film.surface), x=edges, y=edges, contours=(0.5,), opacity=0.42),
+        Heatmap(values=row(film.surface[new]), x=edges, y=edges, contours=(0.5,), opacity=0.42),
         Points(x=film.real[:, 0], y=film.real[:, 1], role="real", size=1.7, opacity=0.45, label="real"),
         Points(
-            x=row(film.samples[:, :, 0]),
-            y=row(film.samples[:, :, 1]),
+            x=row(points[:, :, 0]),
+            y=row(points[:, :, 1]),
             role="fake",
             size=2.1,
             opacity=0.6,
@@ -87,15 +90,14 @@ def film_scene(
     )
     value = (
         Rule(at=-LOG4, role="theory", label="−log 4: D cannot tell"),
-        Curve(x=film.step.astype(float), y=film.value.astype(float), role="disc", label="*V*(*D*, *G*)"),
-        Rule(at=row(film.step.astype(float)), axis="x", role="muted", dashed=False),
+        Curve(x=steps, y=film.value.astype(float), role="disc", label="*V*(*D*, *G*)"),
+        Rule(at=row(steps[new]), axis="x", role="muted", dashed=False),
     )
-    steps = film.step.astype(float)
     return Scene(
         key="film",
         alt=(
-            "A generative adversarial network learning a ring of eight Gaussians: real points, generated points and the "
-            "discriminator's surface at step {step:.0f}; {modes:.0f} of 8 modes are covered."
+            "A generative adversarial network learning a ring of eight Gaussians: real points, generated points "
+            "and the discriminator's surface at step {step:.0f}; {modes:.0f} of 8 modes are covered."
         ),
         panels=(
             Panel(Axis(*edges, visible=False), Axis(*edges, visible=False), plane, equal_aspect=True, width_ratio=1.25),
@@ -106,7 +108,7 @@ def film_scene(
             Control(
                 "step",
                 "step",
-                steps if len(steps) else np.zeros(1),
+                steps,
                 start=start,
                 kind="time",
                 digits=0,
@@ -125,7 +127,7 @@ def film_scene(
             Readout(
                 "v",
                 "*V*(*D*, *G*)",
-                row(film.value.astype(float)),
+                row(film.value[new].astype(float)),
                 unit="nats",
                 kind="estimated",
                 digits=2,
@@ -133,7 +135,8 @@ def film_scene(
             ),
         ),
         formula=(
-            "min_{G} max_{D} *V* = E_{[real|real]} log [*D*(*x*)|disc] + E_{*z*} log(1 − [*D*|disc]([*G*(*z*)|fake])) = {v} nats"
+            "min_{G} max_{D} *V* = E_{[real|real]} log [*D*(*x*)|disc] + "
+            "E_{*z*} log(1 − [*D*|disc]([*G*(*z*)|fake])) = {v} nats"
         ),
         append_from=behind or None,
     )

@@ -24,7 +24,7 @@ import numpy as np
 
 from gantoys.stage.channels import Array, Layer, Swept
 from gantoys.stage.controls import Control, Readout, check_key
-from gantoys.stage.layers import Draw, Handle
+from gantoys.stage.layers import Draw
 
 __all__ = ["Animation", "Axis", "Control", "Panel", "Readout", "Scene", "Swept"]
 
@@ -176,9 +176,6 @@ class Scene:
 
     def _check_hands(self) -> None:
         keys = {c.key for c in self.controls}
-        for layer in self.layers():
-            if isinstance(layer, Handle) and layer.control not in keys:
-                raise ValueError(f"handle moves {layer.control!r}, which is no control of this scene.")
         if sum(isinstance(layer, Draw) for layer in self.layers()) > 1:
             raise ValueError("a scene can hold one layer to draw on.")
         if self.animate is not None and (self.animate.control not in keys or not 0 < self.animate.seconds <= 60):

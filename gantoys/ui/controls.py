@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 import streamlit as st
+from pydantic import ValidationError
 
 from gantoys.ui.frame import Page
 
@@ -46,8 +47,6 @@ def number(page: Page[Any], field: str, label: str, *, step: float | None = None
 
 def notation(page: Page[Any], field: str, label: str) -> None:
     """A distribution as text; what cannot be read is said under the field and changes nothing."""
-    from pydantic import ValidationError
-
     key = _key(page, field)
     st.session_state.setdefault(key, getattr(page.state, field))
     text = st.text_input(label, key=key, max_chars=300, on_change=_adopt, args=(page, field))
@@ -63,5 +62,9 @@ def presets(page: Page[Any], rows: Mapping[str, Mapping[str, Any]], label: str) 
     st.caption(label)
     for column, (name, values) in zip(st.columns(len(rows)), rows.items(), strict=True):
         column.button(
-            name, key=f"preset:{page.words.key}:{name}", on_click=page.change, kwargs=dict(values), width="stretch"
+            name, key=f"preset:{page.words.key}:{name}", on_click=_adopt_all, args=(page, values), width="stretch"
         )
+
+
+def _adopt_all(page: Page[Any], values: Mapping[str, Any]) -> None:
+    page.change(**values)

@@ -40,7 +40,7 @@ def lecture_view() -> bool:
 
 @dataclass(frozen=True)
 class Page(Generic[StateT]):
-    """One opened lesson. The state is a plain value in the session, shared by the picture, the controls and the link."""
+    """One opened lesson. Its state is a plain value in the session, shared by picture, controls and link."""
 
     words: Lesson
     model: type[StateT]
@@ -52,7 +52,7 @@ class Page(Generic[StateT]):
     @property
     def state(self) -> StateT:
         """The state on screen."""
-        return st.session_state[self._slot("state")]  # type: ignore[no-any-return]
+        return st.session_state[self._slot("state")]
 
     def get(self, name: str, default: Any = None) -> Any:
         """A value that this lesson keeps beside its state."""
@@ -157,17 +157,14 @@ class Page(Generic[StateT]):
 
     def _seen(self, index: int, chosen: int) -> None:
         row = self.words.tries[index]
-        verdict = (
-            "As you said."
-            if chosen == row.right
-            else f"You said “{row.options[chosen]}”; it is “{row.options[row.right]}”."
-        )
+        wrong = f"You said “{row.options[chosen]}”; it is “{row.options[row.right]}”."
+        verdict = "As you said." if chosen == row.right else wrong
         st.info(f"**{verdict}** {row.explain}")
 
     # --- the rest, below the fold -------------------------------------------------------------------------------
 
     def rest(self, *, code: tuple[Callable[..., Any] | str, ...], build: Build | None = None) -> None:
-        """Explanation, common mistake, the source that computed the picture, questions, reading, keeping the picture."""
+        """Explanation, mistake, the source that computed the picture, questions, reading, keeping the picture."""
         memory.seen(self.words.key)
         if self.lecture:
             return

@@ -101,7 +101,7 @@ class Live:
             st.rerun()
         right.markdown(self._line())
         run = self.run
-        if run is not None and run.status().ended and not self.page.get("closed") == run.config.seed:
+        if run is not None and run.status().ended and self.page.get("closed") != run.config.seed:
             # one whole run of the page, so that it stops looking
             self.page.put("closed", run.config.seed)
             st.rerun()

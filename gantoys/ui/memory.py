@@ -28,7 +28,7 @@ _store = st.components.v2.component("gantoys_memory", html="<span></span>", js=_
 
 def progress() -> dict[str, dict[str, Any]]:
     """Per lesson: `seen` and `checks`, question number -> answered rightly."""
-    return st.session_state.setdefault(_SLOT, {})  # type: ignore[no-any-return]
+    return st.session_state.setdefault(_SLOT, {})
 
 
 def seen(key: str) -> None:

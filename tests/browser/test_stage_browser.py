@@ -1,0 +1,502 @@
+"""The stage in a real browser: the hand, the answers of Python, films, keys, the narrow page, the single page."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import demo_scenes as demo
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from gantoys.stage.page import standalone
+
+APP = "tests/browser/apps/stage_demo.py"
+PHONE = {"width": 390, "height": 844}
+Serve = Callable[[str], str]
+Open = Callable[..., Page]
+Shoot = Callable[[Page, str], None]
+
+
+@pytest.fixture
+def stage(serve: Serve, open_page: Open) -> Callable[..., Page]:
+    """stage("scene=film", ...) opens the demo app there and waits for the first picture."""
+
+    def at(query: str, **options: Any) -> Page:
+        page = open_page(**options)
+        page.goto(f"{serve(APP)}/?{query}")
+        expect(canvas(page)).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=20_000)
+        settle(page)
+        return page
+
+    return at
+
+
+def canvas(page: Page) -> Locator:
+    return page.locator(".gs canvas")
+
+
+def settle(page: Page, quiet: int = 250) -> None:
+    """Wait until no picture was drawn for `quiet` ms."""
+    last = -1
+    while (now := pictures(page)) != last:
+        last = now
+        page.wait_for_timeout(quiet)
+
+
+def pictures(page: Page) -> int:
+    return int(canvas(page).get_attribute("data-pictures") or 0)
+
+
+def slider(page: Page, key: str) -> Locator:
+    return page.locator(f'[data-key="{key}"] input')
+
+
+def shown(page: Page, key: str) -> float:
+    """The value written beside a slider."""
+    text = page.locator(f'[data-key="{key}"] output').text_content() or ""
+    return float(text.replace("−", "-").split()[0])
+
+
+def readout(page: Page, name: str) -> float:
+    """The number under a readout's name."""
+    block = page.locator(".gs-readout", has_text=name).first
+    return float((block.locator(".gs-number").text_content() or "").replace("−", "-").replace("∞", "inf"))
+
+
+def place(page: Page, key: str, share: float) -> tuple[float, float]:
+    """The point of a slider's track at a share of its length."""
+    box = slider(page, key).bounding_box()
+    assert box is not None
+    return box["x"] + 9 + share * (box["width"] - 18), box["y"] + box["height"] / 2
+
+
+def drag(page: Page, start: tuple[float, float], stop: tuple[float, float], steps: int = 20, up: bool = True) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    for i in range(1, steps + 1):
+        page.mouse.move(*(a + (b - a) * i / steps for a, b in zip(start, stop, strict=True)))
+    if up:
+        page.mouse.up()
+
+
+def pixels(page: Page) -> str:
+    return str(canvas(page).evaluate("c => c.toDataURL()"))
+
+
+def expected_js(mean: float, spread: float = 1.1, weight: float = 0.5) -> float:
+    """Jensen-Shannon divergence of the demo's densities by its definition."""
+    import numpy as np
+
+    real, fake = demo.REAL, demo.fake_density(mean, spread, weight)[0]
+    half = (real + fake) / 2
+    kl = [np.where(p > 0, p * np.log(np.maximum(p, 1e-300) / np.maximum(half, 1e-300)), 0.0) for p in (real, fake)]
+    return float(np.trapezoid(0.5 * (kl[0] + kl[1]), demo.X))
+
+
+# -------------------------------------------------------------------------------------------------------- the hand
+
+
+def test_a_drag_draws_at_the_speed_of_the_hand_and_sends_nothing(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities")
+    sent: list[Any] = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.evaluate("document.documentElement.dataset.measure = '1'")
+    # Frames of the open socket are not seen by listeners that come late: count them at the source.
+    page.evaluate(
+        "() => { const send = WebSocket.prototype.send; window.frames_ = 0;"
+        " WebSocket.prototype.send = function (...a) { window.frames_++; return send.apply(this, a); }; }"
+    )
+    best = (0.0, 1e9)
+    for _ in range(3):  # the machine is shared: the best of three drags says what the stage can do
+        page.evaluate("window.__gantoysStage = { latency: [] }")
+        page.mouse.move(*place(page, "mean", 0.2))
+        page.mouse.down()
+        before, begun = pictures(page), page.evaluate("performance.now()")
+        for i in range(90):
+            page.mouse.move(*place_at(page, 0.2 + 0.6 * i / 89))
+            page.wait_for_timeout(8)
+        took = (page.evaluate("performance.now()") - begun) / 1000
+        rate = (pictures(page) - before) / took
+        assert page.evaluate("window.frames_") == 0 and sent == []
+        times = sorted(page.evaluate("window.__gantoysStage.latency"))
+        best = max(best, (rate, -times[int(0.95 * len(times))])) if best[0] else (rate, -times[int(0.95 * len(times))])
+        page.mouse.up()
+        page.wait_for_timeout(600)
+        page.evaluate("window.frames_ = 0")
+        sent.clear()
+        if best[0] >= 25 and -best[1] <= 30:
+            break
+    print(f"pictures/s {best[0]:.0f}, p95 input to picture {-best[1]:.1f} ms")
+    assert best[0] >= 25
+    assert -best[1] <= 30
+
+
+_PLACE: dict[Page, tuple[float, float, float]] = {}
+
+
+def place_at(page: Page, share: float) -> tuple[float, float]:
+    """`place` of the mean's slider without asking the browser again."""
+    if page not in _PLACE:
+        a, b = place(page, "mean", 0), place(page, "mean", 1)
+        _PLACE[page] = (a[0], b[0], a[1])
+    left, right, y = _PLACE[page]
+    return left + share * (right - left), y
+
+
+def test_every_number_follows_the_hand_and_is_what_python_computed(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities")
+    drag(page, place(page, "mean", 0.425), place(page, "mean", 0.9), up=False)
+    mean = shown(page, "mean")
+    assert mean > 3
+    settle(page)
+    assert readout(page, "JS(") == pytest.approx(expected_js(mean), abs=2e-4)
+    assert readout(page, "V(D") == pytest.approx(2 * expected_js(mean) - 1.386294, abs=4e-4)
+    formula = page.locator(".gs-formula").inner_text().replace("\u2212", "-")
+    assert f"{readout(page, 'JS('):.4f}" in formula and f"{readout(page, 'V(D'):.4f}" in formula
+    page.mouse.up()
+
+
+def test_letting_go_tells_python_once_and_nothing_on_the_screen_moves(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities")
+    canvas(page).evaluate("c => { c.remembered = true; }")
+    drag(page, place(page, "mean", 0.425), place(page, "mean", 0.7), up=False)
+    page.mouse.move(*place(page, "mean", 0.7))
+    settle(page)
+    page.mouse.up()
+    page.mouse.move(20, 700)
+    settle(page)
+    before = pixels(page)
+    expect(page.get_by_text("runs 2")).to_be_visible()
+    mean = shown(page, "mean")
+    expect(page.get_by_text(f"rest {mean:.3f}")).to_be_visible()
+    page.wait_for_timeout(400)
+    assert pixels(page) == before
+    assert canvas(page).evaluate("c => c.remembered") is True
+    expect(page.get_by_text("runs 2")).to_be_visible()
+
+
+def test_after_a_release_the_other_sliders_sweep_around_the_new_state(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities")
+    drag(page, place(page, "mean", 0.425), place(page, "mean", 0.7))
+    expect(page.get_by_text("runs 2")).to_be_visible()
+    settle(page)
+    drag(page, place(page, "spread", 0.3), place(page, "spread", 0.6), up=False)
+    settle(page)
+    assert readout(page, "JS(") == pytest.approx(expected_js(shown(page, "mean"), shown(page, "spread")), abs=2e-3)
+    page.mouse.up()
+
+
+def test_an_answer_that_arrives_late_does_not_disturb_the_next_drag(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities&slow=1.2")
+    drag(page, place(page, "mean", 0.425), place(page, "mean", 0.7))
+    drag(page, place(page, "mean", 0.7), place(page, "mean", 0.1), up=False)
+    held = shown(page, "mean")
+    expect(page.get_by_text("runs 2")).to_be_visible(timeout=10_000)
+    page.wait_for_timeout(300)
+    assert shown(page, "mean") == held
+    assert readout(page, "JS(") == pytest.approx(expected_js(held), abs=2e-4)
+    page.mouse.up()
+    expect(page.get_by_text(f"rest {held:.3f}")).to_be_visible(timeout=10_000)
+    assert shown(page, "mean") == held
+
+
+def test_a_new_state_from_python_moves_the_sliders(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities")
+    drag(page, place(page, "mean", 0.425), place(page, "mean", 0.1))
+    expect(page.get_by_text("runs 2")).to_be_visible()
+    page.get_by_role("button", name="Shifted").click()
+    expect(page.get_by_text("rest 3.000")).to_be_visible()
+    settle(page)
+    assert shown(page, "mean") == 3.0
+    assert readout(page, "JS(") == pytest.approx(expected_js(3.0), abs=2e-4)
+
+
+def test_a_handle_is_dragged_and_its_slider_and_python_follow(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities")
+    box = page.locator(".gs-handle").bounding_box()
+    assert box is not None and box["width"] >= 44 and box["height"] >= 44
+    at = (box["x"] + box["width"] / 2 + 6, box["y"] + box["height"] / 2)  # grabbed off its middle
+    drag(page, at, (at[0] + 120, at[1]), up=False)
+    moved = page.locator(".gs-handle").bounding_box()
+    assert moved is not None and moved["x"] - box["x"] == pytest.approx(120, abs=4)
+    page.mouse.up()
+    mean = shown(page, "mean")
+    assert mean > 0.5
+    expect(page.get_by_text(f"rest {mean:.3f}")).to_be_visible()
+
+
+def test_a_handle_on_a_bar_is_dragged_upward(stage: Callable[..., Page]) -> None:
+    page = stage("scene=game")
+    box = page.locator('.gs-handle[data-control="d1"]').bounding_box()
+    assert box is not None
+    at = (box["x"] + 24, box["y"] + 24)
+    drag(page, at, (at[0], at[1] - 47))
+    d = shown(page, "d1")
+    assert 0.5 < d < 0.8
+    expect(page.get_by_text(f"d 0.60 {d:.2f}")).to_be_visible()
+
+
+def test_an_animation_runs_through_computed_positions_and_stops_where_it_should(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities")
+    page.get_by_role("button", name="Sweep").click()
+    seen = set()
+    for _ in range(60):
+        seen.add(shown(page, "mean"))
+        page.wait_for_timeout(40)
+    assert len(seen) > 12 and {min(seen), max(seen)} == {-4.0, 4.0}
+    assert shown(page, "mean") == 4.0
+    assert readout(page, "JS(") == pytest.approx(expected_js(4.0), abs=2e-4)
+
+
+def test_with_reduced_motion_the_animation_jumps_to_its_end(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities", reduced_motion="reduce")
+    page.get_by_role("button", name="Sweep").click()
+    expect(page.get_by_text("rest 4.000")).to_be_visible()
+    settle(page)
+    before = pictures(page)
+    page.wait_for_timeout(500)
+    assert pictures(page) == before and shown(page, "mean") == 4.0
+
+
+# -------------------------------------------------------------------------------------------------------- the keys
+
+
+def test_the_keys_move_the_control_that_has_the_focus_and_choose_the_next(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities")
+    slider(page, "mean").focus()
+    start = int(slider(page, "mean").input_value())
+    for key, position in (("ArrowRight", start + 1), ("Shift+ArrowLeft", start - 9), ("End", 120), ("Home", 0)):
+        page.keyboard.press(key)
+        expect(slider(page, "mean")).to_have_value(str(position))
+    expect(slider(page, "mean")).to_have_attribute("aria-valuetext", "−5.00")
+    expect(page.get_by_text("rest -5.000")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(slider(page, "spread")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(slider(page, "mean")).to_be_focused()
+
+
+def test_in_lecture_view_the_keys_work_without_a_click(stage: Callable[..., Page], shoot: Shoot) -> None:
+    page = stage("scene=densities&view=lecture")
+    start = int(slider(page, "mean").input_value())
+    page.keyboard.press("ArrowRight")
+    expect(slider(page, "mean")).to_have_value(str(start + 1))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Home")
+    expect(slider(page, "spread")).to_have_value("0")
+    sizes = page.locator(".gs").evaluate(
+        "g => [...g.querySelectorAll('label span, output, dt, dd span, .gs-formula, .gs-kind')]"
+        ".filter(e => e.offsetParent && e.textContent.trim() && !e.closest('.gs-control:not(.gs-active)'))"
+        ".map(e => parseFloat(getComputedStyle(e).fontSize))"
+    )
+    assert len(sizes) > 5 and min(sizes) >= 24
+    shoot(page, "stage-lecture")
+
+
+def test_the_picture_and_its_numbers_are_told_in_words(stage: Callable[..., Page]) -> None:
+    page = stage("scene=densities")
+    js = f"{readout(page, 'JS('):.4f}"
+    expect(canvas(page)).to_have_attribute("role", "img")
+    expect(canvas(page)).to_have_attribute("aria-label", re.compile(f"Densities of real .* {js} nats"))
+    slider(page, "mean").focus()
+    page.keyboard.press("End")
+    expect(page.locator("[aria-live=polite]").first).to_contain_text("nats")
+    expect(canvas(page)).to_have_attribute("aria-label", re.compile(f"{readout(page, 'JS('):.4f}"))
+    expect(page.get_by_role("slider", name="mean of pG", exact=True)).to_be_visible()
+
+
+# ----------------------------------------------------------------------------------------------------------- films
+
+
+def test_a_film_plays_thirty_pictures_a_second_and_pauses(stage: Callable[..., Page], shoot: Shoot) -> None:
+    page = stage("scene=film")
+    best = 0.0
+    for _ in range(3):
+        page.get_by_role("button", name="Play").click()
+        page.wait_for_timeout(300)
+        a = page.evaluate("() => performance.now()"), pictures(page)
+        page.wait_for_timeout(2000)
+        b = page.evaluate("() => performance.now()"), pictures(page)
+        page.get_by_role("button", name="Pause").click()
+        best = max(best, 1000 * (b[1] - a[1]) / (b[0] - a[0]))
+        if best >= 29:
+            break
+    print(f"film: {best:.1f} pictures/s")
+    assert best >= 29  # 30 frames a second, counted over a window that does not begin on a frame
+    shoot(page, "stage-film")
+    settle(page)
+    before = shown(page, "step")
+    page.wait_for_timeout(300)
+    assert shown(page, "step") == before > 0
+
+
+def test_a_film_is_scrubbed_and_played_by_keys(stage: Callable[..., Page]) -> None:
+    page = stage("scene=film&view=lecture")
+    page.keyboard.press("End")
+    expect(page.locator('[data-key="step"] output')).to_have_text("2990")
+    page.keyboard.press("Home")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator('[data-key="step"] output')).to_have_text("100")
+    page.keyboard.press("Space")
+    page.wait_for_timeout(800)
+    page.keyboard.press("Space")
+    assert 100 < shown(page, "step") < 2990
+    modes = readout(page, "modes found")
+    assert modes == min(8, int(shown(page, "step") / 10) // 20)
+
+
+def test_a_growing_film_is_followed_unless_scrubbed_back(stage: Callable[..., Page]) -> None:
+    page = stage("scene=live")
+    canvas(page).evaluate("c => { c.remembered = true; }")
+    page.wait_for_timeout(1500)
+    first = shown(page, "step")
+    page.wait_for_timeout(1200)
+    assert shown(page, "step") > first
+    slider(page, "step").focus()
+    page.keyboard.press("Home")
+    page.wait_for_timeout(900)
+    assert shown(page, "step") == 0
+    assert int(slider(page, "step").get_attribute("max") or 0) > 30
+    page.keyboard.press("End")
+    at = shown(page, "step")
+    expect(page.get_by_text("sent 150 resyncs 0")).to_be_visible(timeout=15_000)
+    page.wait_for_timeout(900)
+    assert shown(page, "step") == 1490 > at
+    # The frames that arrived in pieces are the frames: the picture's number at a step from the middle.
+    page.keyboard.press("Home")
+    for _ in range(7):
+        page.keyboard.press("Shift+ArrowRight")
+    settle(page)
+    js = demo.frames(70, 71)[3][0]
+    assert readout(page, "JS over") == pytest.approx(js, abs=1e-4)
+    assert canvas(page).evaluate("c => c.remembered") is True
+
+
+def test_when_frames_are_lost_the_component_asks_for_the_film_again(stage: Callable[..., Page]) -> None:
+    page = stage("scene=live&forget=1")
+    expect(page.get_by_text("resyncs 1")).to_be_visible(timeout=15_000)
+    page.wait_for_timeout(3000)
+    assert int(slider(page, "step").get_attribute("max") or 0) > 10
+
+
+# ---------------------------------------------------------------------------------------------- looks and hard cases
+
+
+@pytest.mark.parametrize("which", ["densities", "game", "film"])
+def test_on_a_narrow_page_nothing_overlaps_and_nothing_scrolls_sideways(
+    stage: Callable[..., Page], shoot: Shoot, which: str
+) -> None:
+    page = stage(f"scene={which}", viewport=PHONE, has_touch=True, is_mobile=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    boxes = page.locator(".gs").evaluate(
+        "g => ['.gs-picture', '.gs-main', '.gs-others', '.gs-readouts', '.gs-formula'].map(s => g.querySelector(s))"
+        ".filter(e => e && getComputedStyle(e).display !== 'none').map(e => e.getBoundingClientRect())"
+        ".map(r => [r.top, r.bottom, r.left, r.right])"
+    )
+    assert len(boxes) >= 4
+    assert all(left >= 0 and right <= 390 for _, _, left, right in boxes)
+    spans = sorted((top, bottom) for top, bottom, _, _ in boxes)
+    assert all(a[1] <= b[0] + 0.5 for a, b in zip(spans, spans[1:], strict=False))
+    first = page.locator(".gs-main input").bounding_box()
+    assert first is not None and first["height"] >= 44 and first["y"] + 44 <= 844  # under the thumb, without scrolling
+    shoot(page, f"stage-{which}-narrow")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_takes_the_ground_of_the_theme(stage: Callable[..., Page], shoot: Shoot, scheme: str) -> None:
+    page = stage("scene=densities", color_scheme=scheme)
+    corner, ground = page.evaluate(
+        "() => { const host = document.querySelector('[data-testid=stBidiComponentIsolated]');"
+        " const c = host.shadowRoot.querySelector('canvas');"
+        " const pen = document.createElement('canvas').getContext('2d');"
+        " pen.fillStyle = getComputedStyle(host).getPropertyValue('--st-background-color'); pen.fillRect(0, 0, 1, 1);"
+        " return [[...c.getContext('2d').getImageData(2, 2, 1, 1).data], [...pen.getImageData(0, 0, 1, 1).data]]; }"
+    )
+    assert corner == ground
+    assert (sum(corner[:3]) < 150) is (scheme == "dark")
+    shoot(page, f"stage-densities-{scheme}")
+
+
+def test_the_canvas_has_one_dot_for_each_dot_of_a_dense_screen(stage: Callable[..., Page]) -> None:
+    page = stage("scene=game", device_scale_factor=2)
+    w, css = canvas(page).evaluate("c => [c.width, c.clientWidth]")
+    assert w == 2 * css > 500
+    page.set_viewport_size({"width": 1000, "height": 700})
+    settle(page)
+    w, css = canvas(page).evaluate("c => [c.width, c.clientWidth]")
+    assert w == pytest.approx(2 * css, abs=1)
+
+
+def test_hostile_words_are_shown_as_words(stage: Callable[..., Page]) -> None:
+    page = stage("scene=hostile")
+    assert page.evaluate("window.hacked") is None
+    assert page.locator(".gs img, .gs script").count() == 0
+    expect(page.locator(".gs-formula")).to_contain_text(demo.HOSTILE)
+    expect(page.locator(".gs-number")).to_have_text("–")
+
+
+def test_a_curve_drawn_by_hand_reaches_python(stage: Callable[..., Page]) -> None:
+    page = stage("scene=hostile")
+    box = page.locator(".gs-sheet").bounding_box()
+    assert box is not None
+    left, right, low = box["x"] + 4, box["x"] + box["width"] - 4, box["y"] + box["height"]
+    drag(page, (left, low - box["height"] / 4), (right, low - 3 * box["height"] / 4), steps=25)
+    text = page.get_by_text(re.compile(r"drawn 0\.\d+ True False"))
+    expect(text).to_be_visible()
+    assert float((text.text_content() or "").split()[1]) == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_picture_is_saved_as_png_and_as_svg(stage: Callable[..., Page], tmp_path: Path) -> None:
+    page = stage("scene=film")
+    for name, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        page.get_by_label("Save this picture").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name).click()
+        path = tmp_path / download.value.suggested_filename
+        download.value.save_as(path)
+        assert path.name == f"film.{name.lower()}"
+        assert path.read_bytes().startswith(start)
+    svg = ET.fromstring((tmp_path / "film.svg").read_text())
+    words = "".join(svg.itertext())
+    assert "JS in nats" in words and "generated" in words
+    assert len(svg.findall(".//{http://www.w3.org/2000/svg}image")) == 1
+
+
+# -------------------------------------------------------------------------------------------------- the single page
+
+
+def test_the_single_page_moves_without_a_server(open_page: Open, tmp_path: Path, shoot: Shoot) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(standalone(demo.densities(demo.REST), title="D* <alone>"), encoding="utf-8")
+    page = open_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    expect(page).to_have_title("D* <alone>")
+    settle(page)
+    drag(page, place(page, "mean", 0.425), place(page, "mean", 0.9))
+    assert readout(page, "JS(") == pytest.approx(expected_js(shown(page, "mean")), abs=2e-4)
+    drag(page, place(page, "spread", 0.3), place(page, "spread", 0.8))
+    assert shown(page, "mean") == demo.REST["mean"]  # there is no Python to sweep around another state
+    assert readout(page, "JS(") == pytest.approx(expected_js(demo.REST["mean"], shown(page, "spread")), abs=2e-4)
+    light = pixels(page)
+    page.get_by_role("button", name="Light or dark").click()
+    settle(page)
+    assert pixels(page) != light
+    assert shown(page, "spread") != demo.REST["spread"]
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    shoot(page, "stage-page-dark")
+
+
+def test_a_film_plays_in_the_single_page(open_page: Open, tmp_path: Path) -> None:
+    path = tmp_path / "film.html"
+    path.write_text(standalone(demo.film()), encoding="utf-8")
+    page = open_page(path.as_uri())
+    settle(page)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(700)
+    assert shown(page, "step") > 0
