@@ -7,5 +7,5 @@ page = frame.open_lesson("start", picture.StartState)
 film = live.film(page)
 page.picture(film.build, beside=film.controls, every=film.every, on_resync=film.resync)
 if not page.lecture:
-    pass  # path.show()
+    path.show()
 page.rest(code=("training/loop.py:Game.step",), build=picture.recorded_scene)

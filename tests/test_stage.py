@@ -120,7 +120,7 @@ def test_a_scene_that_does_not_hold_together_is_refused(changes: dict[str, Any],
 
 
 def test_handles_and_sheets_are_checked_against_the_scene() -> None:
-    with pytest.raises(ValueError, match="handle.x is swept over 'd'"):
+    with pytest.raises(ValueError, match=r"handle\.x is swept over 'd'"):
         scene(Handle("d", Swept({"d": np.arange(5.0)}), 0.0), controls=(Control("c", "c", np.arange(5.0)),))
     with pytest.raises(ValueError, match="one layer to draw on"):
         scene(Draw(X, 0, 1), Draw(X, 0, 1))

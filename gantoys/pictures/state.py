@@ -20,6 +20,15 @@ class State(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    def positions(self) -> dict[str, float]:
+        """Where the picture's controls stand, by key: a number field is moved by the control of its name."""
+        return {k: v for k, v in self if isinstance(v, int | float)}
+
+    def moved(self, values: Mapping[str, float], control: str | None) -> dict[str, Any]:
+        """The fields to change when the hand leaves the picture's controls at `values`, the last one being `control`."""
+        fields = type(self).model_fields
+        return {k: int(v) if fields[k].annotation is int else v for k, v in values.items() if k in fields}
+
 
 StateT = TypeVar("StateT", bound=State)
 

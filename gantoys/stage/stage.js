@@ -973,7 +973,7 @@ class Stage {
     const heard = !this.lastMark || (this.view.echo === this.lastMark && !this.reportTimer);
     if (heard) this.unsaid.clear();
     if (!known) this.adopt(fresh, same ? old : null, clock);
-    else for (const control of this.scene.controls) this.place(control, control, clock);
+    else if (!this.alone) for (const control of this.scene.controls) this.place(control, control, clock);
     this.takeDrawn(fresh, same);
     this.retheme();
     this.layout();

@@ -98,8 +98,7 @@ class Page(Generic[StateT]):
         st.fragment(_top, run_every=every)(self, build, more, beside, on_resync)
 
     def _moved(self, values: dict[str, float], moved: str | None) -> None:
-        fields = {k: v for k, v in values.items() if k in self.model.model_fields}
-        self.change(**{k: int(v) if self.model.model_fields[k].annotation is int else v for k, v in fields.items()})
+        self.change(**self.state.moved(values, moved))
 
     def _mount(self, build: Build) -> component.Result:
         scene = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
@@ -152,7 +151,7 @@ class Page(Generic[StateT]):
         self.put("answer", (index, chosen))
         state = {k: v.default for k, v in self.model.model_fields.items()} | self.words.tries[index].state
         self.change(**state)
-        self.put("move", (before.model_dump(), self.state.model_dump(), (self.get("moves", 0))))
+        self.put("move", (before.positions(), self.state.positions(), self.get("moves", 0)))
         self.put("moves", self.get("moves", 0) + 1)
 
     def _seen(self, index: int, chosen: int) -> None:
@@ -219,7 +218,7 @@ def open_lesson(key: str, model: type[StateT]) -> Page[StateT]:
         state, problems = links.read(model, asked)
         st.session_state[page._slot("state")] = state
     page._write_link()
-    st.markdown(f"## {page.words.question}")
+    st.markdown(f"# {page.words.question}")
     for problem in problems[:3]:
         st.warning(_literal(problem), icon=None)
     return page

@@ -4,16 +4,17 @@ import streamlit as st
 
 from gantoys.lessons import KEYS, load
 from gantoys.ui import memory
+from gantoys.ui.navigation import pages
 
 
 def show() -> None:
     """One card a lesson."""
     st.subheader("The path")
-    done = memory.progress()
+    done, places = memory.progress(), pages()
     for column, key in zip(st.columns(len(KEYS) - 1), KEYS[1:], strict=True):
         words = load(key)
         with column.container(border=True):
-            st.page_link(f"pages/{key.replace('-', '_')}.py", label=f"**{words.question}**")
+            st.page_link(places[key], label=f"**{words.question}**")
             needs = ", ".join(load(k).title for k in words.needs) or "nothing"
             st.caption(f"{words.summary}  \n{words.minutes} minutes · needs: {needs}")
             checks = done.get(key, {}).get("checks", {})

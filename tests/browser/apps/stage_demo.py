@@ -16,16 +16,10 @@ import demo_scenes as demo
 from gantoys.stage.component import mount
 from gantoys.stage.scene import Animation
 
-st.set_page_config(layout="wide")
-st.markdown(
-    "<style>.block-container{padding:3.2rem 1.5rem 1rem} header{height:2.4rem!important}</style>",
-    unsafe_allow_html=True,
-)
-which, lecture = st.query_params.get("scene", "densities"), st.query_params.get("view") == "lecture"
 state = st.session_state
-state.setdefault("runs", 0)
-state.runs += 1
-height = int(st.query_params.get("height", 560 if lecture else 480))
+which = st.query_params.get("scene", "densities")
+lecture = st.query_params.get("view") == "lecture"
+height = int(st.query_params.get("height", 530 if lecture else 480))
 
 
 def densities() -> None:
@@ -94,4 +88,12 @@ def hostile() -> None:
     st.text(f"drawn {'-' if curve is None else round(float(curve[25]), 2)} {state.get('done')} {result.resync}")
 
 
-{"densities": densities, "game": game, "film": film, "live": live, "hostile": hostile}[which]()
+if __name__ == "__main__":
+    st.set_page_config(layout="wide")
+    st.markdown(
+        "<style>.block-container{padding:3.2rem 1.5rem 1rem} header{height:2.4rem!important}</style>",
+        unsafe_allow_html=True,
+    )
+    state.setdefault("runs", 0)
+    state.runs += 1
+    {"densities": densities, "game": game, "film": film, "live": live, "hostile": hostile}[which]()
