@@ -1,7 +1,7 @@
 """What is a generative adversarial network?"""
 
 from gantoys.pictures import film as picture
-from gantoys.ui import frame, live
+from gantoys.ui import frame, live, path
 
 page = frame.open_lesson("start", picture.StartState)
 film = live.film(page)

@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/readme_film.py            (Windows: .venv\\Scripts\\python scripts\\readme_film.py)
 
-The frames are taken from the stage itself, in the machine's Chromium: the picture is what the page shows, with the plane
-and the modes side by side and in the type of the lecture view, so that it can be read when it is small.
+The frames are taken from the stage itself, in the machine's Chromium: the picture is what the page shows, with the
+plane and the modes side by side and in the type of the lecture view, so that it can be read when it is small.
 """
 
 import io
@@ -56,7 +56,8 @@ def pictures(browser: Browser, address: str, scheme: str, frames: list[int]) -> 
     page.wait_for_selector("canvas[data-pictures]")
     top, line = page.locator(".gs-picture").bounding_box(), page.locator(".gs-side").bounding_box()
     assert top is not None and line is not None
-    clip: FloatRect = {"x": 0, "y": top["y"] - 8, "width": DRAWN_WIDTH, "height": line["y"] + line["height"] - top["y"] + 12}
+    height = line["y"] + line["height"] - top["y"] + 12
+    clip: FloatRect = {"x": 0, "y": top["y"] - 8, "width": DRAWN_WIDTH, "height": height}
     for frame in frames:
         page.locator("input[type=range]").evaluate(
             "(slider, at) => { slider.value = at; slider.dispatchEvent(new Event('input', { bubbles: true }));"
@@ -74,11 +75,11 @@ def write(path: Path, pictures: list[Image.Image]) -> None:
     for i, picture in enumerate(some):
         sheet.paste(picture, (0, i * picture.height))
     palette = sheet.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
-    colours = palette.getpalette() or []
-    ground, nearest = sheet.getpixel((0, 0)), palette.getpixel((0, 0))
-    colours[3 * nearest : 3 * nearest + 3] = ground  # exactly, so that the picture melts into the page around it
-    palette.putpalette(colours)
     flat = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    colours, ground = palette.getpalette() or [], flat[0].tobytes()[0]
+    colours[3 * ground : 3 * ground + 3] = pictures[0].tobytes()[:3]  # exactly as on the page around it
+    for picture in flat:
+        picture.putpalette(colours)
     times = [FRAME_MS] * (len(flat) - 1) + [LAST_MS]
     flat[0].save(path, save_all=True, append_images=flat[1:], duration=times, loop=0, optimize=True, disposal=1)
 

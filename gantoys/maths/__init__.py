@@ -10,7 +10,7 @@ from gantoys.maths.compare import Quantity, divergences
 from gantoys.maths.distributions import Finite, Mixture1D, Mixture2D, mix, normal, uniform
 from gantoys.maths.divergences import DIVERGENCES
 from gantoys.maths.flow import gradient_flow
-from gantoys.maths.game import best_generator, ledger, ledger_finite, optimal_discriminator, value_at_best
+from gantoys.maths.game import best_generator, ledger, ledger_finite, optimal_discriminator, value_at_best, value_terms
 from gantoys.maths.gradients import divergence_slopes, generator_gradients
 from gantoys.maths.losses import LOSSES
 from gantoys.maths.notation import NotationError, parse
@@ -40,6 +40,7 @@ __all__ = [
     "parse",
     "uniform",
     "value_at_best",
+    "value_terms",
     "w1",
     "w2_squared",
 ]

@@ -74,9 +74,7 @@ def ledger_finite(p: Finite, q: Finite, d: Array) -> Ledger:
     >>> round(float(ledger_finite(parse("P(0.5,0.5)"), parse("P(0.7,0.3)"), np.array([0.5, 0.5])).value), 6)
     -1.386294
     """
-    d = np.asarray(d, float)
-    if d.shape[-1] != p.probabilities.shape[-1] or not np.all((d >= 0) & (d <= 1)):
-        raise ValueError(f"D needs one probability in [0, 1] for each of the {p.probabilities.shape[-1]} outcomes")
+    d = _answers(p, d)
     best = optimal_discriminator(p, q)
     terms = special.rel_entr(
         p.probabilities * np.ones_like(d), p.probabilities / np.where(best.value > 0, best.value, 1) * d
@@ -87,6 +85,22 @@ def ledger_finite(p: Finite, q: Finite, d: Array) -> Ledger:
     )
     shortfall = np.maximum(terms.sum(-1), 0.0)
     return _ledger(p, q, shortfall, np.where(np.isinf(shortfall), 0.0, 1e-15 * (1 + shortfall)))
+
+
+def value_terms(p: Finite, q: Finite, d: Array) -> tuple[Array, Array]:
+    """E_p log D and E_q log(1 - D), whose sum is V(D, G), straight from the definition: () or (S,) each.
+
+    d: (K,) or (S, K) in [0, 1]; an outcome without mass costs nothing. Raises ValueError for values outside [0, 1].
+    """
+    d = _answers(p, d)
+    return special.xlogy(p.probabilities, d).sum(-1), special.xlog1py(q.probabilities, -d).sum(-1)
+
+
+def _answers(p: Finite, d: Array) -> Array:
+    d = np.asarray(d, float)
+    if d.shape[-1] != p.probabilities.shape[-1] or not np.all((d >= 0) & (d <= 1)):
+        raise ValueError(f"D needs one probability in [0, 1] for each of the {p.probabilities.shape[-1]} outcomes")
+    return d
 
 
 def best_generator(d: Array) -> tuple[Array, Array]:

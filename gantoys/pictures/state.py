@@ -49,7 +49,10 @@ def read(model: type[StateT], params: Mapping[str, str]) -> tuple[StateT, list[s
         try:
             good[name] = getattr(model.model_validate({name: text}), name)
         except ValidationError as error:
-            problems.append(_sentence(name, text, model.model_fields[name], error))
+            if error.errors()[0]["loc"]:
+                problems.append(_sentence(name, text, model.model_fields[name], error))
+            else:  # allowed by itself; whether it fits the others is asked below
+                good[name] = text
     try:
         return model(**good), problems
     except ValidationError as error:

@@ -90,6 +90,11 @@ def mount(
     )
 
 
+def asks_for_all(key: str) -> bool:
+    """Whether the browser lacks frames: ask before making the next scene of a growing film, then send it whole."""
+    return _state(key, "resync") != {}
+
+
 def check_values(message: Any, controls: tuple[Control, ...]) -> dict[str, float] | None:
     """The reported value of every control, put on its nearest position; None (and a log line) for a forged message."""
     if not message:

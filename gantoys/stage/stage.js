@@ -987,8 +987,8 @@ class Stage {
     const before = have ? channels(old) : [], after = channels(fresh);
     const fits = have >= fresh.append_from && (have === 0 || before.length === after.length);
     if (fits && have) after.forEach((channel, i) => channel.continueFrom(before[i], clock, fresh.append_from, have));
-    if (!fits && this.asked !== fresh.digest) {
-      this.asked = fresh.digest;
+    if (!fits && !(performance.now() - this.asked < 2000)) { // once; what is under way must not ask again
+      this.asked = performance.now();
       this.trigger?.('resync', { have });
     }
     return fits;
@@ -999,6 +999,7 @@ class Stage {
   adopt(fresh, old, clock) {
     const before = this.controls, newFilm = !old || old.film !== this.filmName(fresh, clock) || old.clock !== clock;
     this.scene = fresh;
+    if (fresh.append_from === null) this.asked = undefined;
     fresh.clock = clock;
     fresh.film = this.filmName(fresh, clock);
     this.controls = Object.fromEntries(fresh.controls.map((c) => [c.key, c]));

@@ -26,7 +26,7 @@ from gantoys.pictures.state import StateT
 from gantoys.stage import component
 from gantoys.stage.page import standalone
 from gantoys.stage.scene import Animation, Scene
-from gantoys.ui import memory
+from gantoys.ui import memory, navigation
 
 Build = Callable[..., Scene]
 MOVE_SECONDS = 1.6
@@ -210,6 +210,7 @@ class Page(Generic[StateT]):
 
 def open_lesson(key: str, model: type[StateT]) -> Page[StateT]:
     """Opens the lesson `key`: reads its state from the link or the session and writes the question on top."""
+    navigation.take_over()
     page = Page(load(key), model, lecture_view())
     asked = dict(st.query_params)
     problems: list[str] = []

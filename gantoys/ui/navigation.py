@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
+from streamlit.runtime.pages_manager import PagesManager
 
 from gantoys.lessons import KEYS, load
 
@@ -14,7 +15,18 @@ def pages() -> dict[str, StreamlitPage]:
     """Every lesson's page; paths are absolute, so that any entry point can show them."""
     return {
         key: st.Page(
-            PAGES / f"{key.replace('-', '_')}.py", title=load(key).title, url_path=key, default=key == KEYS[0]
+            PAGES / f"{key}.py", title=load(key).title, url_path=key, default=key == KEYS[0]
         )
         for key in KEYS
     }
+
+
+def take_over() -> None:
+    """Starts the run again through app.py when Streamlit showed a file of pages/ by itself.
+
+    Until app.py has run once, a fresh server takes every file of a folder named pages for a page, without the common
+    look. The first visitor who opens a lesson by its link would see that.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 import demo_scenes as demo
 
-from gantoys.stage.component import mount
+from gantoys.stage.component import asks_for_all, mount
 from gantoys.stage.scene import Animation
 
 state = st.session_state
@@ -67,18 +67,19 @@ def film() -> None:
 def live() -> None:
     """A film that grows by six frames every 0.2 s; `forget` pretends that frames were lost on the way."""
     state.setdefault("sent", 0)
-    have = state.sent
-    count = min(150, have + 6)
-    scene = demo.film(count, append_from=have if have else None, live=True, film_name="live")
-    if st.query_params.get("forget") and have == 60:
-        scene, state.query_done = demo.film(count + 6, append_from=count, live=True, film_name="live"), True
-        count += 6
-    result = mount(scene, key="stage", lecture=lecture, height=height)
-    state.sent = count
-    if result.resync:
+    if asks_for_all("stage"):
         state.sent = 0
         state.resyncs = state.get("resyncs", 0) + 1
-    st.text(f"sent {state.sent} resyncs {state.get('resyncs', 0)}")
+    have = state.sent
+    count = min(240, have + 6)
+    scene = demo.film(count, append_from=have or None, live=True, film_name="live")
+    if st.query_params.get("forget") and have == 60 and not state.get("forgot"):
+        state.forgot, count = True, count + 6  # six frames that never arrive
+        scene = demo.film(count, append_from=count - 6, live=True, film_name="live")
+    result = mount(scene, key="stage", lecture=lecture, height=height)
+    state.sent = count
+    state.told = state.get("told", 0) + result.resync
+    st.text(f"sent {state.sent} resyncs {state.get('resyncs', 0)} told {state.told}")
 
 
 def hostile() -> None:

@@ -1,0 +1,35 @@
+"""Can you beat the best discriminator?"""
+
+import streamlit as st
+
+from gantoys.maths import best_generator, ledger_finite, optimal_discriminator
+from gantoys.pictures import game as picture
+from gantoys.ui import controls, frame
+
+
+def play() -> None:
+    """Who the student is, and the answer."""
+    if page.lecture:
+        return
+    who, answer = st.columns([1, 2], vertical_alignment="bottom")
+    with who:
+        controls.choice(page, "role", "You play")
+    with answer:
+        controls.switch(page, "reveal", "Reveal the best answer and what it is worth")
+
+
+def more(page: frame.Page[picture.GameState]) -> None:
+    """The two distributions."""
+    controls.presets(page, picture.PRESETS, "pairs of distributions")
+    one, two, three = st.columns(3)
+    with one:
+        controls.notation(page, "data", "p_data")
+    with two:
+        controls.notation(page, "fake", "p_G")
+    with three:
+        controls.notation(page, "d", "D")
+
+
+page = frame.open_lesson("game", picture.GameState)
+page.picture(picture.scene, more=more, beside=play)
+page.rest(code=(ledger_finite, optimal_discriminator, best_generator), build=picture.scene)
