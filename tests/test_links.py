@@ -12,7 +12,9 @@ from gantoys.ui.memory import valid
 
 
 def test_a_state_survives_its_link():
-    state = OptimalState(data="N(1,0.5)", left=-3.25, right=0.125, spread=1.75, weight=0.3, below="log-ratio", play=True)
+    state = OptimalState(
+        data="N(1,0.5)", left=-3.25, right=0.125, spread=1.75, weight=0.3, below="log-ratio", play=True
+    )
     again, problems = read(OptimalState, write(state))
     assert again == state and problems == []
     assert write(OptimalState()) == {}

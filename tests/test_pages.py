@@ -1,6 +1,6 @@
 """Every page in Streamlit's own test driver: it opens, its chips ask first and then move, a bad link is named."""
 
-import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gantoys.lessons import KEYS, load
+from gantoys.pictures.state import write
+from gantoys.ui.frame import _in_roles
 
 APP = str(Path(__file__).parents[1] / "app.py")
 
@@ -45,18 +47,16 @@ def test_a_chip_asks_for_a_prediction_and_then_shows_its_state(key, chip):
     app, words = opened(key), load(key)
     row = words.tries[chip]
     app.button(key=f"try-{chip}:{key}").click().run()
-    assert not app.exception and any(row.ask in m.value for m in app.markdown)
+    assert not app.exception and any(_in_roles(row.ask) in m.value for m in app.markdown)
     before = link(app)
     wrong = (row.right + 1) % len(row.options)
     app.button(key=f"guess-{chip}-{wrong}:{key}").click().run()
     assert not app.exception
     said = app.info[0].value
-    assert row.options[row.right] in said and row.explain in said
+    assert row.options[row.right] in said and _in_roles(row.explain) in said
     model = type(app.session_state[f"state:{key}"])
     wanted = model(**row.state)
     assert app.session_state[f"state:{key}"] == wanted
-    from gantoys.pictures.state import write
-
     assert link(app) == write(wanted) or before == link(app) == write(wanted)
 
 
@@ -68,7 +68,7 @@ def test_every_answer_of_every_question_is_explained(key):
             app.radio(key=f"check-{i}:{key}").set_value(option).run()
             assert not app.exception
             boxes = [b.value for b in (app.success if at == question.right else app.error)]
-            assert question.explain[at] in boxes
+            assert _in_roles(question.explain[at]) in boxes
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -88,15 +88,13 @@ def test_lecture_view_shows_question_stage_and_chips_only(key):
 
 def test_the_path_leads_to_every_lesson():
     app = opened("start")
-    text = json.dumps([m.value for m in app.markdown] + [c.value for c in app.caption])
+    text = " ".join([m.value for m in app.markdown] + [c.value for c in app.caption])
     for key in KEYS[1:]:
         assert load(key).summary in text
 
 
 def test_no_page_brings_torch_into_the_process():
     """In a process of its own: this one has met torch in other tests."""
-    import subprocess
-
     script = (
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
@@ -107,5 +105,7 @@ def test_no_page_brings_torch_into_the_process():
         "assert 'torch' not in sys.modules and 'gantoys.training' not in sys.modules\n"
         "print('clean')\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, cwd=Path(APP).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, cwd=Path(APP).parent
+    )
     assert done.stdout.strip().endswith("clean"), done.stderr[-2000:]

@@ -1,5 +1,6 @@
 """The game on a few outcomes: the student plays D against a fixed p_G, or p_G against D, and V is booked exactly."""
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -15,11 +16,13 @@ from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
 Array = np.ndarray
 LOG4 = float(np.log(4))
 FEWEST, MOST = 2, 8
-ROUNDING = 5e-3  # how far from 1 the shares of a link may sum: they are written with few digits, and then made to sum to 1
+ROUNDING = 5e-3  # how far from 1 the shares of a text may sum, which has few digits; they are then scaled to sum to 1
 CERTAIN = 0.999  # how close to 0 and 1 an answer of D may come: its logarithm stays finite
 FURTHEST = 0.99  # and how close the hand can move it
 VISIBLE = 4  # sliders beside the picture; every outcome has its handle in the picture
 NAMED = 4  # with more outcomes there is no room for a number on every bar
+SPELT = 3  # and with more than these none for a name under every bar
+REAL_AT, FAKE_AT, LANE_AT, BAR = -0.35, -0.13, 0.13, 0.2  # where an outcome's two bars and D's lane stand
 
 
 def _numbers(text: str) -> Array:
@@ -103,14 +106,14 @@ class GameState(State):
         places = {f"d{k}": float(v) for k, v in enumerate(self.answers)}
         return places | {f"p{k}": float(v) for k, v in enumerate(self.p_fake)}
 
-    def moved(self, values: Any, control: str | None) -> dict[str, Any]:
+    def moved(self, values: Mapping[str, float], control: str | None) -> dict[str, Any]:
         """D's answers are free of each other; a moved share makes room for itself among the others."""
         if self.role == "D":
             d = np.array([values.get(f"d{k}", v) for k, v in enumerate(self.answers)])
             return {"d": "" if np.all(d == 0.5) else _text(d)}
         if control is None or control not in values:
             return {}
-        return {"fake": _text(with_share(self.p_fake, int(control[1:]), np.array(values[control])))}
+        return {"fake": _text(with_share(self.p_fake, int(control[1:]), np.asarray(values[control])))}
 
 
 PRESETS: dict[str, dict[str, str]] = {
@@ -130,9 +133,9 @@ PRESETS: dict[str, dict[str, str]] = {
 
 
 def with_share(q: Array, k: int, share: Array) -> Array:
-    """q (K,) with `share` () or (S,) given to outcome k and the rest divided among the others as before: (K,) or (S, K).
+    """q with `share` given to outcome k, the rest divided among the others as before.
 
-    Where the others had nothing, they get equal parts.
+    q: (K,); share: () or (S,) in [0, 1]; returns (K,) or (S, K). Where the others had nothing, they get equal parts.
     """
     others = np.delete(q, k)
     rest = others.sum()
@@ -143,20 +146,21 @@ def with_share(q: Array, k: int, share: Array) -> Array:
 
 def _controls(state: GameState) -> tuple[Control, ...]:
     if state.role == "D":
+        low, look = 1 - FURTHEST, {"count": 99, "role": "disc"}
         return tuple(
-            slider(f"d{k}", f"your *D*({k + 1})", 1 - FURTHEST, FURTHEST, float(v), count=99, role="disc", visible=k < VISIBLE)
+            slider(f"d{k}", f"your *D*({k + 1})", low, FURTHEST, float(v), visible=k < VISIBLE, **look)
             for k, v in enumerate(state.answers)
-        )  # fmt: skip
+        )
     # Beside two outcomes one slider says all. With more, the others' numbers would stand still while they move.
-    q = state.p_fake
+    alone, look = len(state.p_fake) == 2, {"count": 101, "role": "fake"}
     return tuple(
-        slider(f"p{k}", f"your *p*_{{G}}({k + 1})", 0, 1, float(v), count=101, role="fake", visible=len(q) == 2 and k == 0)
-        for k, v in enumerate(q)
-    )  # fmt: skip
+        slider(f"p{k}", f"your *p*_{{G}}({k + 1})", 0, 1, float(v), visible=alone and k == 0, **look)
+        for k, v in enumerate(state.p_fake)
+    )
 
 
 def _rows(state: GameState, control: Control) -> dict[str, Array]:
-    """Everything that moves with one control, over all its S positions: (S,), or (S, K) where each outcome has its own."""
+    """What moves with one control, over all its S positions: (S,), or (S, K) where every outcome has its own."""
     values, k = np.asarray(control.values), int(control.key[1:])
     shape = (len(values), len(state.p_data))
     d, q = np.broadcast_to(state.answers, shape).copy(), np.broadcast_to(state.p_fake, shape)
@@ -182,8 +186,8 @@ def _rows(state: GameState, control: Control) -> dict[str, Array]:
         "js": divergences(p, fake, ("js",))["js"].value,
         "kl_real": divergences(p, middle, ("kl",))["kl"].value,
         "kl_fake": divergences(fake, middle, ("kl",))["kl"].value,
-        "loss_real": -from_real,
-        "loss_fake": -from_fake,
+        "from_real": from_real,
+        "from_fake": from_fake,
     }
 
 
@@ -193,46 +197,42 @@ def scene(state: GameState) -> Scene:
     s = swept(controls, lambda control: _rows(state, control))
     low, high = _reach(state)
     count = len(state.p_data)
-    outcomes = Axis(-0.55, count - 0.45, visible=False)
-    named = Axis(-0.55, count - 0.45, "outcome")
-    playing_d = state.role == "D"
-    left = "You are [*D*|disc]: drag your answers" if playing_d else "You are [*G*|fake]: drag your shares"
-    panels = (
-        Panel(outcomes, Axis(0, 1, "share" if playing_d else left, ticks=(0, 0.5, 1)), _shares_layers(state, s), width_ratio=1.25),
-        Panel(named, Axis(0, 1, left if playing_d else "*D*: how likely real", ticks=(0, 0.5, 1)), _answer_layers(state, s), row=1, width_ratio=1.25),
-        Panel(Axis(-0.5, 2.5), Axis(low, high, "the ledger of *V*"), _ledger_layers(state, s, low, high), column=1),
-        Panel(Axis(-0.5, 2.5), Axis(low, high, "who moves first?"), _order_layers(s, low, high), row=1, column=1),
-    )  # fmt: skip
-    readouts = (*_readouts(state, s), *_quiet_readouts(state, s))
+    hand = "you are [*D*|disc]: drag your answers" if state.role == "D" else "you are [*G*|fake]: drag your shares"
+    shares_axis = Axis(0, 1.12, hand, ticks=(0, 0.5, 1))
+    book = "the ledger of *V*, in nats" if state.reveal else "the value *V*, in nats"
+    places = Axis(-0.5, count - 0.48, "outcome" if count > SPELT else "")
     return Scene(
         key=f"game-{state.role.lower()}",
         alt=(
-            f"Real and generated shares of {count} outcomes, what D answers to each, and the ledger of V(D, G): "
-            "{value} nats of {at_best} that the best discriminator reaches."
+            f"Real and generated shares of {count} outcomes, what D answers to each, and the ledger of V(D, G): it is "
+            "{value} nats, and the best discriminator reaches {at_best}."
         ),
-        panels=panels,
+        panels=(
+            Panel(places, shares_axis, (*_share_layers(state, s), *_answer_layers(state, s)), width_ratio=1.2),
+            Panel(Axis(-0.5, 2.5), Axis(low, high, "who moves first?" if state.role == "G" else book), _value_layers(state, s, low, high), column=1),
+        ),
         controls=controls,
-        readouts=readouts,
+        readouts=(*_readouts(state, s), *_quiet_readouts(state, s)),
         formula=_formula(state),
     )
 
 
 def _reach(state: GameState) -> tuple[float, float]:
-    """The height of the right panels: it must not change while the hand that plays moves.
+    """The height of the right panel: it must not change while the hand that plays moves.
 
     V(D*, G) is convex in p_G and V(D, G) is linear in it, so their extremes lie where one outcome has all mass.
     """
-    p, alone = Finite(state.p_data), Finite(np.eye(len(state.p_data)))
-    best_now = float(2 * divergences(p, Finite(state.p_fake), ("js",))["js"].value)
+    p = Finite(state.p_data)
     if state.role == "D":
-        return -LOG4 - max(0.3, 1.2 * best_now), -LOG4 + max(0.1, 1.5 * best_now)
-    book = ledger_finite(p, alone, state.answers)
-    depth = min(0.9, max(0.25, -LOG4 - float(book.value.min())))
-    return -LOG4 - 1.3 * depth, -LOG4 + 1.25 * float(book.divergence.max())
+        best = float(2 * divergences(p, Finite(state.p_fake), ("js",))["js"].value)
+        return -LOG4 - max(0.2, 1.1 * best), -LOG4 + max(0.06, 1.4 * best)
+    book = ledger_finite(p, Finite(np.eye(len(state.p_data))), state.answers)
+    depth = min(0.9, max(0.2, -LOG4 - float(book.value.min())))
+    return -LOG4 - 1.4 * depth, -LOG4 + 1.3 * float(book.divergence.max())
 
 
-def _place(values: Swept, of: Any) -> Swept:
-    """A swept number made from another, row by row."""
+def _place(values: Swept, of: Callable[[Array], Array]) -> Swept:
+    """A swept value made from another, row by row."""
     return Swept({key: of(np.asarray(rows)) for key, rows in values.rows.items()})
 
 
@@ -240,146 +240,162 @@ def _one(values: Swept, k: int) -> Swept:
     return _place(values, lambda rows: rows[:, k])
 
 
-def _shares_layers(state: GameState, s: dict[str, Swept]) -> tuple[Layer, ...]:
-    count = len(state.p_data)
-    at, digits = np.arange(count), 2 if count <= NAMED else None
-    playing = state.role == "G"
-    layers: list[Layer] = [
-        Bars(values=state.p_data, at=at - 0.2, width=0.36, role="real", digits=digits, labels=("*p*_{data}",)),
-        Bars(
-            values=_place(s["q"], lambda q: q[:, None, :]), at=at + 0.2, width=0.36, role="fake",
-            digits=None if playing else digits, labels=("*p*_{G}",),
-        ),
-    ]  # fmt: skip
-    if playing:
-        if state.reveal:
-            layers.append(_marks(at + 0.2, s["reply"], 0.18, "best reply to *D*"))
-        layers += [
-            Handle(
-                control=f"p{k}", x=k + 0.2, y=_one(s["q"], k), axis="y", role="fake", label=f"{{share{k}}}" if digits else ""
-            )
-            for k in range(count)
-        ]  # fmt: skip
-    return tuple(layers)
-
-
-def _marks(at: Array, heights: Swept, half: float, label: str) -> Curve:
-    """A short dashed line at each outcome."""
+def _marks(at: Array, heights: Swept | float, half: float, **look: Any) -> Curve:
+    """A short line across each outcome's place."""
     x = np.stack([at - half, at + half, np.full(len(at), np.nan)], -1).ravel()
-    y = _place(heights, lambda rows: np.repeat(rows, 3, axis=-1))
-    return Curve(x=x, y=y, role="theory", label=label)
+    flat = isinstance(heights, float)
+    y = np.full(len(x), heights) if flat else _place(heights, lambda rows: np.repeat(rows, 3, axis=-1))
+    return Curve(x=x, y=y, **look)
 
 
-def _answer_layers(state: GameState, s: dict[str, Swept]) -> tuple[Layer, ...]:
-    count = len(state.p_data)
-    at, playing = np.arange(count), state.role == "D"
-    names = tuple(str(k + 1) for k in range(count))
-    layers: list[Layer] = [
-        Bars(values=np.full((1, count), np.nan), categories=names),
-        Rule(at=0.5, role="muted", label="cannot tell: ½"),
-        Bars(
-            values=_place(s["d"], lambda d: d[:, None, :] - 0.5), base=np.full(count, 0.5), width=0.1, role="disc",
-            opacity=0.45,
-        ),
-    ]  # fmt: skip
+def _share_layers(state: GameState, s: dict[str, Swept]) -> Iterator[Layer]:
+    """The bars of p_data and p_G; the student who plays G holds the latter."""
+    count, playing = len(state.p_data), state.role == "G"
+    at, named, spelt = np.arange(count), count <= NAMED, count <= SPELT
+    yield from _outcome_names(count)
+    yield Bars(
+        values=state.p_data, at=at + REAL_AT, width=BAR, role="real", digits=2 if named else None,
+        labels=() if spelt else ("*p*_{data}",),
+    )  # fmt: skip
+    yield Bars(
+        values=_place(s["q"], lambda q: q[:, None, :]), at=at + FAKE_AT, width=BAR, role="fake",
+        digits=2 if named and not playing else None, labels=() if spelt else ("*p*_{G}",),
+    )  # fmt: skip
+    if playing and state.reveal:
+        yield _marks(at + FAKE_AT, s["reply"], BAR / 2, role="theory", label="best reply to *D*")
+    for k in range(count if playing else 0):
+        label = f"{{share{k}}}" if named else ""
+        yield Handle(control=f"p{k}", x=k + FAKE_AT, y=_one(s["q"], k), axis="y", role="fake", label=label)
+
+
+def _outcome_names(count: int) -> Iterator[Layer]:
+    """Two or three outcomes have room for a name under every bar."""
+    at = np.arange(count)
+    if count > SPELT:
+        yield Bars(values=np.full((1, count), np.nan), categories=tuple(str(k + 1) for k in range(count)))
+        return
+    places = (at[:, None] + np.array([REAL_AT, FAKE_AT, LANE_AT])).ravel()
+    names = ("[*p*_{data}|real]", "[*p*_{G}|fake]", "[*D*|disc]")
+    yield Bars(values=np.full((1, len(places)), np.nan), at=places, categories=names * count)
+    for k in range(count):
+        yield Text(x=k + FAKE_AT, y=1.06, text=f"outcome {k + 1}", role="muted")
+
+
+def _answer_layers(state: GameState, s: dict[str, Swept]) -> Iterator[Layer]:
+    """What D says to each outcome, on a lane of its own beside the bars; the student who plays D holds it."""
+    count, playing = len(state.p_data), state.role == "D"
+    at, named = np.arange(count) + LANE_AT, count <= NAMED
+    half = 0.1 if named else 0.2
+    yield Curve(x=np.repeat(at, 3), y=np.tile([0, 1, np.nan], count), role="muted", dashed=False, width=0.6)
+    yield _marks(at, 0.5, half / 2, role="muted", width=0.8)
+    gap = np.array([0.5, 0.0, np.nan])  # from ½ to D's answer, then a break
+    stems = _place(s["d"], lambda d: (gap + d[..., None] * [0, 1, 0]).reshape(len(d), -1))
+    yield Curve(x=np.repeat(at, 3), y=stems, role="disc", width=2.2)
     if state.reveal or not playing:
-        layers.append(_marks(at, s["best"], 0.3, "*D*^{*}"))
-        form = "" if count <= 3 else ":.2f"
-        layers += [
-            Text(x=k + 0.33, y=_one(s["best"], k), text=f"{{best{k}{form}}}", align="left", role="theory")
-            for k in range(count if count <= NAMED else 0)
-        ]
-    if playing:
-        layers += [
-            Handle(control=f"d{k}", x=float(k), y=_one(s["d"], k), axis="y", role="disc", label=f"{{d{k}}}" if count <= NAMED else "")
-            for k in range(count)
-        ]  # fmt: skip
-    else:
-        layers.append(Points(x=at, y=state.answers, role="disc", size=6, opacity=0.9, label="*D* as you left it"))
-    return tuple(layers)
+        yield _marks(at, s["best"], half, role="theory", label="*D*^{*}")
+        form = "" if count <= SPELT else ":.2f"
+        for k in range(count if named else 0):
+            x, text = at[k] + half + 0.02, f"{{best{k}{form}}}"
+            yield Text(x=x, y=_one(s["best"], k), text=text, align="left", role="theory", size=0.95)
+    if not playing:
+        yield Points(x=at, y=state.answers, role="disc", size=6, opacity=0.9, label="" if count <= SPELT else "*D*")
+    for k in range(count if playing else 0):
+        label = f"{{d{k}}}" if named else ""
+        yield Handle(control=f"d{k}", x=float(at[k]), y=_one(s["d"], k), axis="y", role="disc", label=label)
 
 
-def _column(at: float, values: Swept, role: str, low: float, high: float, text: str, base: Any = -LOG4) -> list[Layer]:
-    """One bar from `base` to `values`, and its number beyond its end, kept inside the panel."""
-    pad = 0.055 * (high - low)
-
-    def end(rows: Array) -> Array:
-        start = base[values_key] if isinstance(base, dict) else base
-        return np.clip(np.where(rows >= start, rows + pad, rows - pad), low + pad, high - pad)
-
-    ends = {}
-    heights = {}
-    for values_key, rows in values.rows.items():
-        rows = np.asarray(rows)
-        ends[values_key] = end(rows)
-        heights[values_key] = (rows - (base[values_key] if isinstance(base, dict) else base))[:, None, None]
-    return [
-        Bars(
-            values=Swept(heights), at=np.array([at]), width=0.56, role=role,
-            base=Swept({k: np.asarray(v)[:, None] for k, v in base.items()}) if isinstance(base, dict) else np.array([base]),
-        ),
-        Text(x=at, y=Swept(ends), text=text, role=role),
-    ]  # fmt: skip
-
-
-def _columns_named(*names: str) -> Bars:
-    return Bars(values=np.full((1, len(names)), np.nan), categories=names)
-
-
-def _ledger_layers(state: GameState, s: dict[str, Swept], low: float, high: float) -> tuple[Layer, ...]:
-    """Hidden: V against a coin and against the best possible. Shown: + 2 JS, − shortfall, and what is left."""
+def _value_layers(state: GameState, s: dict[str, Swept], low: float, high: float) -> tuple[Layer, ...]:
+    """Playing D: V against a coin and the best possible, once revealed as a ledger. Playing G: V in either order."""
+    pad = 0.045 * (high - low)
     best = Rule(at=s["at_best"], role="theory", label="best possible *V*")
     coin = Rule(at=-LOG4, role="muted", label="a coin: −log 4")
-    value = _column(1.0, s["value"], "disc", low, high, "{value}")
-    if state.role == "D" and not state.reveal:
-        return (_columns_named("", "*V*(*D*, *G*)", ""), coin, best, *value)
-    value = _column(2.0, s["value"], "disc", low, high, "{value}")
-    top = {key: np.asarray(rows) for key, rows in s["at_best"].rows.items()}
-    jump = _column(0.0, s["at_best"], "theory", low, high, "+ {divergence}")
-    fall = _column(1.0, s["value"], "warn", low, high, "− {shortfall}", base=top)
-    return (_columns_named("+ 2 JS", "− shortfall", "*V*(*D*, *G*)"), coin, best, *jump, *fall, *value)
-
-
-def _order_layers(s: dict[str, Swept], low: float, high: float) -> tuple[Layer, ...]:
+    above = _place(s["at_best"], lambda v: v + pad)
+    under = _place(s["value"], lambda v: np.maximum(np.minimum(v, -LOG4) - pad, low + pad))
+    fallen = _place(s["value"], lambda v: np.where(v < low, low + 2.6 * pad, np.nan))
+    if state.role == "G":
+        reply = _place(s["at_reply"], lambda v: v[:, None])
+        lowest = _marks(np.array([1.0]), reply, 0.4, role="theory", label="best reply")
+        return (
+            _named("*D* replies", "*D* stays", ""),
+            Rule(at=-LOG4, role="muted", label="−log 4"),
+            _bar(0.0, s["at_best"], "disc"),
+            Text(x=0.0, y=above, text="{at_best}", role="disc"),
+            _bar(1.0, s["value"], "fake"),
+            Text(x=1.0, y=under, text="{value}", role="fake"),
+            Text(x=1.0, y=fallen, text="↓", role="fake"),
+            *((lowest,) if state.reveal else ()),
+        )
+    if not state.reveal:
+        value = (_bar(1.0, s["value"], "disc"), Text(x=1.0, y=under, text="{value}", role="disc"))
+        return _named("", "your *V*(*D*, *G*)", ""), coin, best, *value, Text(x=1.0, y=fallen, text="↓", role="disc")
     return (
-        _columns_named("*G* replies", "now", "*D* replies"),
-        Rule(at=-LOG4, role="muted", label="−log 4"),
-        *_column(0.0, s["at_reply"], "fake", low, high, "{at_reply}"),
-        *_column(1.0, s["value"], "muted", low, high, "{value}"),
-        *_column(2.0, s["at_best"], "disc", low, high, "{at_best}"),
+        _named("+ 2 JS", "− shortfall", "*V*(*D*, *G*)"),
+        coin,
+        best,
+        _bar(0.0, s["at_best"], "theory"),
+        Text(x=0.0, y=above, text="+{divergence}", role="theory"),
+        _bar(1.0, s["value"], "warn", base=s["at_best"]),
+        Text(x=1.0, y=under, text="−{shortfall}", role="warn"),
+        _bar(2.0, s["value"], "disc"),
+        Text(x=2.0, y=under, text="{value}", role="disc"),
+        *(Text(x=x, y=fallen, text="↓", role=role) for x, role in ((1.0, "warn"), (2.0, "disc"))),
     )
 
 
+def _named(*names: str) -> Bars:
+    return Bars(values=np.full((1, len(names)), np.nan), categories=names)
+
+
+def _bar(at: float, top: Swept, role: str, base: Swept | None = None) -> Bars:
+    """One bar at `at` from -log 4, or from `base`, to `top`."""
+    start = _place(top, lambda v: np.full(len(v), -LOG4)) if base is None else base
+    heights = Swept({key: (np.asarray(v) - start.rows[key])[:, None, None] for key, v in top.rows.items()})
+    return Bars(values=heights, base=_place(start, lambda v: v[:, None]), at=np.array([at]), width=0.6, role=role)
+
+
 def _readouts(state: GameState, s: dict[str, Swept]) -> tuple[Readout, ...]:
-    value = Readout("value", "your *V*(*D*, *G*)" if state.role == "D" else "*V*(*D*, *G*)", s["value"], unit="nats", role="disc")
-    short = Readout("shortfall", "shortfall of *D*", s["shortfall"], unit="nats", role="warn")
+    first: tuple[Readout, ...]
+    if state.role == "D":
+        first = (
+            Readout("value", "your *V*(*D*, *G*)", s["value"], unit="nats", role="disc"),
+            Readout("shortfall", "your shortfall", s["shortfall"], unit="nats", role="warn"),
+        )
+    else:
+        first = (
+            Readout("at_best", "*D* replies: *V*(*D*^{*}, *G*)", s["at_best"], unit="nats", role="disc"),
+            Readout("value", "*D* stays: *V*(*D*, *G*)", s["value"], unit="nats", role="fake"),
+        )
     if not state.reveal:
-        return value, short
-    return (
-        value,
-        short,
+        return first
+    if state.role == "G":
+        lowest = Readout("at_reply", "best reply: min_{G} *V*(*D*, *G*)", s["at_reply"], unit="nats", role="fake")
+        first = (*first, lowest)
+    details = (
         Readout("js", "JS(*p*_{data}, *p*_{G})", s["js"], unit="nats"),
         Readout("kl_real", "KL(*p*_{data} ‖ *m*)", s["kl_real"], unit="nats", role="real"),
         Readout("kl_fake", "KL(*p*_{G} ‖ *m*)", s["kl_fake"], unit="nats", role="fake"),
-    )  # fmt: skip
+    )
+    return *first, *details
 
 
-def _quiet_readouts(state: GameState, s: dict[str, Swept]) -> tuple[Readout, ...]:
+def _quiet_readouts(state: GameState, s: dict[str, Swept]) -> Iterator[Readout]:
     """Numbers that stand in the picture or in the formula only."""
-    roles = {"loss_real": "real", "loss_fake": "fake", "divergence": "theory", "at_best": "disc", "at_reply": "fake"}
-    single = [Readout(key, key, s[key], unit="nats", role=role, visible=False) for key, role in roles.items()]
-    if not state.reveal:
-        single.append(Readout("js", "JS", s["js"], visible=False))
+    shown = {readout.key for readout in _readouts(state, s)}
+    roles = {"from_real": "real", "from_fake": "fake", "shortfall": "warn", "divergence": None, "at_best": None, "js": None}
+    for key, role in roles.items():
+        if key not in shown:
+            yield Readout(key, key, s[key], unit="nats", role=role, visible=False)
     for k in range(len(state.p_data)):
-        single.append(Readout(f"best{k}", f"best {k + 1}", _one(s["best"], k), visible=False))
-        single.append(Readout(f"share{k}", f"share {k + 1}", _one(s["q"], k), digits=2, visible=False))
-    return tuple(single)
+        yield Readout(f"best{k}", f"D* {k + 1}", _one(s["best"], k), visible=False)
+        yield Readout(f"share{k}", f"p_G {k + 1}", _one(s["q"], k), digits=2, visible=False)
 
 
 def _formula(state: GameState) -> str:
-    if state.role == "D" and not state.reveal:
+    if state.role == "G":
+        return "min_{G} max_{D} *V*: *V*([*D*^{*}|disc], [*G*|fake]) = −log 4 + 2 JS = −1.3863 + 2 × {js} = {at_best}"
+    if not state.reveal:
         return (
             "[*V*(*D*, *G*)|disc] = Σ [*p*_{data}|real] log [*D*|disc] + Σ [*p*_{G}|fake] log(1 − [*D*|disc]) "
-            "= −{loss_real} − {loss_fake} = {value}"
+            "= {from_real} {from_fake} = {value}"
         )
     return "[*V*(*D*, *G*)|disc] = −log 4 + 2 JS − shortfall = −1.3863 + 2 × {js} − {shortfall} = {value}"

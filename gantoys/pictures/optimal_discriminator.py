@@ -147,7 +147,7 @@ def scene(state: OptimalState, drawn: Array | None = None) -> Scene:
         panels=(
             Panel(bare, Axis(0, top, "density"), densities, row=0, height_ratio=1.25),
             Panel(bare, Axis(0, 1, "[*D*(*x*)|disc]", ticks=(0, 0.5, 1)), tuple(judge), row=1, height_ratio=1.0),
-            Panel(x_axis, *_below(state, x, s), row=2, height_ratio=0.62),
+            Panel(x_axis, *_below(state, x, s), row=2, height_ratio=0.62, lecture=False),
         ),
         controls=controls,
         readouts=readouts,

@@ -10,7 +10,8 @@ backslash takes the next sign as it is. Nothing of it is HTML.
 
 **Films.** A control of kind "time" plays. While a film grows, send scenes with `append_from=k`: they carry the rows k,
 k+1, ... of everything swept over the time control (its `values` are complete). The component appends when it holds k
-frames, else it asks for everything again (`Result.resync`).
+frames or more, else it asks for everything again (`Result.resync`). Frames may be sent twice; let messages overlap by
+about a second, for a busy browser shows only the newest of several messages.
 """
 
 from __future__ import annotations

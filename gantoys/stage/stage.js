@@ -315,6 +315,7 @@ class Picture {
     this.type = stage.type;
     this.line = stage.line;
     this.alone = stage.stacked;
+    this.least = stage.view.lecture ? 24.2 / stage.type : 0; // even an index is read from the last row
     this.widths = stage.widths;
   }
 
@@ -338,7 +339,7 @@ class Picture {
   walk(source, size, weight, piece) {
     let x = 0;
     for (const run of markup(source)) {
-      const small = run.script ? size * 0.74 : size, font = this.font(small, run.italic, weight);
+      const small = run.script ? Math.max(size * 0.74, Math.min(size, this.least)) : size, font = this.font(small, run.italic, weight);
       const rise = run.script ? (run.script > 0 ? 0.36 : -0.2) * this.type * size : 0;
       if (run.slot) {
         const cell = this.width_('0', font);
@@ -1439,7 +1440,10 @@ class Stage {
     const whole = Math.floor(film.carry);
     film.carry -= whole;
     if (!whole) return true;
-    if (behind > 0) this.move(key, Math.min(end, this.at[key] + whole));
+    if (behind > 0) {
+      this.move(key, Math.min(end, this.at[key] + whole));
+      if (behind <= whole && film.following) this.rest();
+    }
     else if (control.live) return film.playing && this.idle();
     else if (film.loop) this.move(key, 0);
     else { film.playing = false; this.rest(true); this.dirty(); return false; }

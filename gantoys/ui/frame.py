@@ -30,7 +30,8 @@ from gantoys.ui import memory, navigation
 
 Build = Callable[..., Scene]
 MOVE_SECONDS = 1.6
-HEIGHT, LECTURE_HEIGHT = 488, 540
+HEIGHT = 488
+LECTURE_HEIGHT, LECTURE_HEIGHT_ASKING, LECTURE_HEIGHT_SAYING = 572, 520, 470
 
 
 def lecture_view() -> bool:
@@ -108,14 +109,25 @@ class Page(Generic[StateT]):
         return component.mount(
             scene,
             key=f"stage-{self.words.key}",
-            height=LECTURE_HEIGHT if self.lecture else HEIGHT,
+            height=self._height(),
             lecture=self.lecture,
             on_values=self._moved,
             on_drawn=lambda curve, done: self.put("drawn", curve),
         )
 
+    def _height(self) -> int:
+        """In lecture view the picture makes room for a question or an answer under it."""
+        if not self.lecture:
+            return HEIGHT
+        if self.get("asking") is not None:
+            return LECTURE_HEIGHT_ASKING
+        return LECTURE_HEIGHT_SAYING if self.get("answer") is not None else LECTURE_HEIGHT
+
     def _chips(self) -> None:
         asking = self.get("asking")
+        if self.lecture and asking is not None:
+            self._ask(asking)
+            return
         columns = st.columns([1] * len(self.words.tries), gap="small")
         for i, (column, row) in enumerate(zip(columns, self.words.tries, strict=True)):
             column.button(
@@ -134,7 +146,7 @@ class Page(Generic[StateT]):
 
     def _ask(self, index: int) -> None:
         row = self.words.tries[index]
-        st.markdown(f"**Before it moves:** {row.ask}")
+        st.markdown(f"**Before it moves:** {_in_roles(row.ask)}")
         for i, (column, option) in enumerate(zip(st.columns(len(row.options)), row.options, strict=True)):
             column.button(
                 option,
@@ -158,7 +170,7 @@ class Page(Generic[StateT]):
         row = self.words.tries[index]
         wrong = f"You said “{row.options[chosen]}”; it is “{row.options[row.right]}”."
         verdict = "As you said." if chosen == row.right else wrong
-        st.info(f"**{verdict}** {row.explain}")
+        st.info(f"**{verdict}** {_in_roles(row.explain)}")
 
     # --- the rest, below the fold -------------------------------------------------------------------------------
 
@@ -205,7 +217,7 @@ class Page(Generic[StateT]):
             at = question.options.index(chosen)
             right = at == question.right
             memory.answered(self.words.key, index, right)
-            (st.success if right else st.error)(question.explain[at], icon=None)
+            (st.success if right else st.error)(_in_roles(question.explain[at]), icon=None)
 
 
 def open_lesson(key: str, model: type[StateT]) -> Page[StateT]:
@@ -223,6 +235,17 @@ def open_lesson(key: str, model: type[StateT]) -> Page[StateT]:
     for problem in problems[:3]:
         st.warning(_literal(problem), icon=None)
     return page
+
+
+_ROLES = {"p_data": ":blue[$p_{data}$]", "p_G": ":orange[$p_G$]", "D*": ":green[$D^*$]"}
+
+
+def _in_roles(text: str) -> str:
+    """Plain words with the symbols of both players set as formulas in their colours."""
+    if "$" not in text:
+        for plain, coloured in _ROLES.items():
+            text = text.replace(plain, coloured)
+    return text
 
 
 def _source(of: Callable[..., Any] | str) -> str:

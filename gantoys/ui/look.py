@@ -5,6 +5,7 @@ import streamlit as st
 _ALWAYS = """
 .stMainBlockContainer { padding: 3.4rem 1.6rem 3rem; max-width: 1320px; }
 .stMainBlockContainer h1 { padding: 0 0 .3rem; font-size: 1.55rem; line-height: 1.25; }
+[data-testid="stMarkdownContainer"]:has(h1) { margin-bottom: 0; }
 .stMainBlockContainer h3 { padding-top: .4rem; }
 [data-testid="stHeader"] { height: 3rem; }
 [data-testid="stVerticalBlock"] { gap: .6rem; }
@@ -17,9 +18,11 @@ _LECTURE = """
 [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stSidebar"] { display: none; }
 .stMainBlockContainer { padding: .6rem 1.4rem .6rem; max-width: none; }
 .stMainBlockContainer h1 { font-size: 2.1rem; }
-.stMainBlockContainer h1, .stMainBlockContainer h3 { padding-top: 0; }
+.stMainBlockContainer h1, [data-testid="stMarkdownContainer"]:has(h1) { margin-bottom: 0; }
+.stMainBlockContainer h3 { padding-top: 0; }
 .stMainBlockContainer p, .stMainBlockContainer button p, .stMainBlockContainer label p { font-size: 24px !important; }
 .stMainBlockContainer button { min-height: 3rem; }
+.stMainBlockContainer kbd { font-size: 24px !important; }
 """
 
 

@@ -14,10 +14,7 @@ PAGES = Path(__file__).resolve().parents[2] / "pages"
 def pages() -> dict[str, StreamlitPage]:
     """Every lesson's page; paths are absolute, so that any entry point can show them."""
     return {
-        key: st.Page(
-            PAGES / f"{key}.py", title=load(key).title, url_path=key, default=key == KEYS[0]
-        )
-        for key in KEYS
+        key: st.Page(PAGES / f"{key}.py", title=load(key).title, url_path=key, default=key == KEYS[0]) for key in KEYS
     }
 
 

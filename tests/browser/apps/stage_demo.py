@@ -65,17 +65,17 @@ def film() -> None:
 
 @st.fragment(run_every=0.2)
 def live() -> None:
-    """A film that grows by six frames every 0.2 s; `forget` pretends that frames were lost on the way."""
+    """A film that grows by six frames every 0.2 s and repeats 30; `forget` pretends that 40 were lost on the way."""
     state.setdefault("sent", 0)
     if asks_for_all("stage"):
         state.sent = 0
         state.resyncs = state.get("resyncs", 0) + 1
     have = state.sent
     count = min(240, have + 6)
-    scene = demo.film(count, append_from=have or None, live=True, film_name="live")
+    scene = demo.film(count, append_from=max(0, have - 30) or None, live=True, film_name="live")
     if st.query_params.get("forget") and have == 60 and not state.get("forgot"):
-        state.forgot, count = True, count + 6  # six frames that never arrive
-        scene = demo.film(count, append_from=count - 6, live=True, film_name="live")
+        state.forgot, count = True, count + 40
+        scene = demo.film(count, append_from=count, live=True, film_name="live")
     result = mount(scene, key="stage", lecture=lecture, height=height)
     state.sent = count
     state.told = state.get("told", 0) + result.resync

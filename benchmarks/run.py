@@ -1,0 +1,73 @@
+"""All benchmarks in one run of at most four minutes; `make bench` calls it. Everything stays on this machine.
+
+    python benchmarks/run.py [browser] [theory] [training]      all three when none is named
+
+The load is printed first and last: on a busy machine look at the ratios, which are taken in the same run.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from figures import Clock, Row, load, table
+
+HERE = Path(__file__).resolve().parent
+SECONDS = 200.0  # after that, series stop where they are
+MISSED = "MISSED"
+
+
+def browser() -> list[Row]:
+    """The lesson in Chromium against plain widgets."""
+    import browser as part
+
+    print("In the browser: the optimal-discriminator lesson, and the same picture with st.slider + st.plotly_chart")
+    found = part.run(Clock(SECONDS))
+    print(table(found, other="plotly"))
+    return found
+
+
+def theory() -> list[Row]:
+    """The exact theory."""
+    import theory as part
+
+    print("Theory")
+    found = part.run()
+    print(table(found))
+    return found
+
+
+def training() -> list[Row]:
+    """The training loop against the textbook's, in a process of its own: this one stays without torch."""
+    print("Training: ring of eight, 2-128-128-2 against 2-128-128-1, batch 256, one thread")
+    call = [sys.executable, str(HERE / "training.py")]
+    answer = json.loads(subprocess.run(call, capture_output=True, text=True, check=True, timeout=90).stdout)
+    found = [Row("steps, median of turns", "1/s", answer["gantoys"], answer["textbook"])]
+    print(table(found, other="textbook", times="textbook/ours"))
+    print(f"  gantoys' loop is {answer['ratio']:.2f} times as fast (median of turns)")
+    return found
+
+
+PARTS = {part.__name__: part for part in (browser, theory, training)}
+
+
+def main(names: list[str]) -> int:
+    """Run the parts named, else all."""
+    if set(names) - set(PARTS):
+        print(f"say any of: {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    begin = time.monotonic()
+    print(f"machine: {load()}", flush=True)
+    found: list[Row] = []
+    for name in names or PARTS:
+        print(flush=True)
+        found += PARTS[name]()
+    missed = [row.name for row in found if row.verdict.startswith(MISSED)]
+    print(f"\nmissed: {'; '.join(missed) or 'nothing'}")
+    print(f"machine: {load()}, {time.monotonic() - begin:.0f} s in all")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
