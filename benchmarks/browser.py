@@ -1,6 +1,6 @@
 """The optimal-discriminator lesson in a real browser, against the same picture done with st.slider and st.plotly_chart.
 
-Times are taken inside the page, from the event's own time stamp to the end of the drawing; opening is timed from outside.
+Times are taken inside the page, from the event's own time stamp to the end of the drawing; opening is timed outside.
 """
 
 import contextlib
@@ -28,23 +28,22 @@ QUIET_MS = 350  # between two changes, so that each is answered before the next
 SMALLEST_SCENE = 20_000  # bytes: a message with sweeps is far larger, any other far smaller
 
 # Runs before the page's own scripts: counts what is sent, notes when large messages arrive and when the hand acts.
-WATCH = (
-    """
+WATCH = """
 window.bench = { sent: 0, scenes: [], acts: [], pictures: [] };
 const send = WebSocket.prototype.send;
 WebSocket.prototype.send = function (...a) { bench.sent++; return send.apply(this, a); };
+const arrived = ({ data }) => { if ((data.byteLength ?? data.size) > SMALLEST) bench.scenes.push(performance.now()); };
 window.WebSocket = new Proxy(WebSocket, { construct(of, a) {
   const socket = new of(...a);
-  socket.addEventListener('message', (e) => { if ((e.data.byteLength ?? e.data.size ?? 0) > %d) bench.scenes.push(performance.now()); });
+  socket.addEventListener('message', arrived);
   return socket;
 } });
 for (const name of ['pointerup', 'click']) window.addEventListener(name, (e) => bench.acts.push(e.timeStamp), true);
-"""
-    % SMALLEST_SCENE
-)  # noqa: UP031
+""".replace("SMALLEST", str(SMALLEST_SCENE))
 STAGE_PICTURES = """(canvas) => {
   document.documentElement.dataset.measure = '1';
-  new MutationObserver(() => bench.pictures.push(performance.now())).observe(canvas, { attributeFilter: ['data-pictures'] });
+  const watcher = new MutationObserver(() => bench.pictures.push(performance.now()));
+  watcher.observe(canvas, { attributeFilter: ['data-pictures'] });
 }"""
 # p_G's line: a picture is new when the line is another one. Plotly puts a new node in place of the old.
 PLOTLY_PICTURES = """() => {
@@ -96,10 +95,9 @@ def _grab_stage(page: Page) -> tuple[FloatRect, float]:
 
 
 def _grab_plotly(page: Page) -> tuple[FloatRect, float]:
-    slider = page.locator('[data-testid="stSlider"]').first
-    thumb, track = _box(slider.locator('[role="slider"]')), _box(slider)
-    share = (thumb["x"] + thumb["width"] / 2 - track["x"]) / track["width"]
-    return {"x": track["x"], "y": thumb["y"], "width": track["width"], "height": thumb["height"]}, share
+    thumb = page.locator('[data-testid="stSlider"] input[type="range"]').first
+    track = _box(page.locator('[data-testid="stSlider"] [role="group"] > div').first)
+    return track, float(thumb.evaluate("n => (n.value - n.min) / (n.max - n.min)"))
 
 
 def _box(locator: Locator) -> FloatRect:
@@ -243,21 +241,25 @@ def measure(browser: Browser, way: Way, home: str, *, fresh: int, clock: Clock) 
 
 def rows(ours: Measured, other: Measured) -> list[Row]:
     """The figures side by side, with what must hold."""
-    out = [
+
+    def pair(name: str, series: str, most: float, *, other_series: str = "") -> list[Row]:
+        """The middle and the 95th percentile of a series."""
+        mine, theirs = getattr(ours, series), getattr(other, other_series or series)
+        middle = Row(f"{name}, p50", "ms", quantile(mine, 0.5), quantile(theirs, 0.5))
+        high = Row(f"{name}, p95 of {len(mine)}", "ms", quantile(mine, 0.95), quantile(theirs, 0.95), most=most)
+        return [middle, high]
+
+    fresh = f"first picture, fresh server, worst of {len(ours.fresh)}"
+    return [
         Row("pictures while dragging", "1/s", ours.pictures_per_second, other.pictures_per_second, least=25),
         Row("messages sent while dragging", "", ours.sent, other.sent, most=0),
         # with plain widgets the hand sees nothing before it lets go
-        Row("input to picture, p50", "ms", quantile(ours.hand, 0.5), quantile(other.released, 0.5)),
-        Row("input to picture, p95", "ms", quantile(ours.hand, 0.95), quantile(other.released, 0.95), most=30),
-        Row("release to new sweeps, p50", "ms", quantile(ours.released, 0.5), quantile(other.released, 0.5)),
-        Row("release to new sweeps, p95", "ms", quantile(ours.released, 0.95), quantile(other.released, 0.95), most=200),
-        Row("another mixture to picture, p50", "ms", quantile(ours.changed, 0.5), quantile(other.changed, 0.5)),
-        Row("another mixture to picture, p95", "ms", quantile(ours.changed, 0.95), quantile(other.changed, 0.95), most=200),
-        Row(f"first picture, fresh server, worst of {len(ours.fresh)}", "ms", max(ours.fresh), max(other.fresh), most=3000),
-        Row("first picture, warm server, p50", "ms", quantile(ours.warm, 0.5), quantile(other.warm, 0.5)),
-        Row("first picture, warm server, p95", "ms", quantile(ours.warm, 0.95), quantile(other.warm, 0.95), most=1500),
-    ]  # fmt: skip
-    return out
+        *pair("input to picture", "hand", 30, other_series="released"),
+        *pair("release to new sweeps", "released", 200),
+        *pair("another mixture to picture", "changed", 200),
+        Row(fresh, "ms", max(ours.fresh), max(other.fresh), most=3000),
+        *pair("first picture, warm server", "warm", 1500),
+    ]
 
 
 def run(clock: Clock) -> list[Row]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: ours, the other way's, and the bound that ours must keep, each in `unit`; None where there is none."""
+    """One figure: ours, the other way's, and the bound that ours must keep, in `unit`; None where there is none."""
 
     name: str
     unit: str

@@ -7,6 +7,7 @@
 
 The Makefile calls these lines; on Windows they are called directly (``py -3 scripts\\dev.py app``).
 What follows the command is handed on: to Streamlit, to pytest, to the benchmarks.
+HEADLESS=1 opens no browser; CPU=1 takes torch's small build for Linux computers without a graphics card.
 The syntax stays old on purpose, so that an old Python can still say that it is too old.
 """
 
@@ -144,6 +145,13 @@ def install(requirements, what):
     mark.write_text(stamp(requirements), encoding="utf-8")
 
 
+def prepare(name, what):
+    """Install a requirements file of the root; with CPU=1 first the Cloud's, which brings torch's small build."""
+    if os.environ.get("CPU") == "1":
+        install(ROOT / "deploy" / "cloud" / "requirements.txt", "a computer without a graphics card needs")
+    install(ROOT / name, what)
+
+
 # Chromium
 
 
@@ -204,8 +212,7 @@ def has_display():
 
 def app(arguments):
     """Open the dashboard on this machine only; it answers nobody else unless asked to."""
-    cloud = os.environ.get("CPU") == "1"
-    install(ROOT / "deploy/cloud/requirements.txt" if cloud else ROOT / "requirements.txt", "the app needs")
+    prepare("requirements.txt", "the app needs")
     ours = ["--server.headless", "false" if has_display() else "true"]
     if not any(argument.startswith("--server.address") for argument in arguments):
         ours += ["--server.address", "localhost"]
@@ -221,7 +228,7 @@ def app(arguments):
 
 def test(arguments):
     """Run every check. pytest comes last and runs even if one before it failed, so that all is known at once."""
-    install(ROOT / "requirements-dev.txt", "the tests need")
+    prepare("requirements-dev.txt", "the tests need")
     environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
     checks = (
         ("ruff", "check", "."),
@@ -241,14 +248,14 @@ def test(arguments):
 
 def bench(arguments):
     """Print the measured figures of the stage on this machine."""
-    install(ROOT / "requirements-dev.txt", "the benchmarks need")
+    prepare("requirements-dev.txt", "the benchmarks need")
     environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
     return call(PYTHON, "benchmarks/run.py", *arguments, env=environment)
 
 
 def film(arguments):
     """Train the run of the start page and record its film, as it lies in the repository."""
-    install(ROOT / "requirements.txt", "training needs")
+    prepare("requirements.txt", "training needs")
     return call(PYTHON, "-m", "gantoys.training.record_start", *arguments)
 
 

@@ -189,6 +189,17 @@ def test_a_second_start_installs_nothing_and_a_changed_requirement_installs_agai
     assert pip_calls == ["more.txt", "more.txt"]
 
 
+@pytest.mark.parametrize(("cpu", "files"), [("1", ["requirements.txt", "base.txt"]), ("", ["base.txt"])])
+def test_a_computer_without_a_graphics_card_can_ask_for_the_small_torch_first(
+    cpu: str, files: list[str], tmp_path: Path, pip_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deploy/cloud").mkdir(parents=True)
+    shutil.copy(ROOT / "deploy/cloud/requirements.txt", tmp_path / "deploy/cloud")
+    monkeypatch.setenv("CPU", cpu)
+    dev.prepare("base.txt", "the test needs")
+    assert [Path(call).name for call in pip_calls] == files
+
+
 def test_an_installation_that_failed_is_tried_again(
     tmp_path: Path, pip_calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,7 +267,7 @@ def test_a_failed_check_fails_the_run_but_pytest_still_speaks_last(monkeypatch: 
         ran.append(str(command[2]))
         return 1 if command[2] == "mypy" else 0
 
-    monkeypatch.setattr(dev, "install", lambda requirements, what: None)
+    monkeypatch.setattr(dev, "prepare", lambda name, what: None)
     monkeypatch.setattr(dev, "ensure_chromium", lambda: "/usr/bin/chromium")
     monkeypatch.setattr(dev, "call", call)
     with pytest.raises(SystemExit, match="failed: mypy"):

@@ -44,6 +44,29 @@ def relu(a: Values) -> Values:
     return torch.relu(a) if torch else np.maximum(a, 0.0)
 
 
+def sign(a: Values) -> Values:
+    torch = _torch(a)
+    return torch.sign(a) if torch else np.sign(a)
+
+
+def expm1(a: Values) -> Values:
+    torch = _torch(a)
+    return torch.expm1(a) if torch else np.expm1(a)
+
+
+def below(a: Values, most: float) -> Values:
+    """min(a, most)."""
+    return a.clamp(max=most) if _torch(a) else np.minimum(a, most)
+
+
+def signed_infinity(a: Values) -> Values:
+    """inf where a > 0, -inf where a < 0, 0 at 0."""
+    torch = _torch(a)
+    if torch:
+        return torch.where(a == 0, a, torch.copysign(torch.full_like(a, torch.inf), a))
+    return np.where(a == 0, 0.0, np.copysign(np.inf, a))
+
+
 def step(a: Values) -> Values:
     """1 where a > 0, else 0."""
     return a.gt(0).to(a.dtype) if _torch(a) else np.where(np.asarray(a) > 0, 1.0, 0.0)

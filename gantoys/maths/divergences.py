@@ -29,7 +29,7 @@ class Divergence:
     """One f-divergence; see the module's docstring for f, slope, conjugate, activation.
 
     fake(v) = f*(activation(v)); activation_slope and fake_slope are their derivatives in v; critic(r) = f'(e^r) is the
-    optimal T at the log-ratio r = log p/q, and optimal_logit(r) the v with activation(v) = critic(r).
+    optimal T at the log-ratio r = log p/q; optimal_logit(r) is the v with activation(v) = critic(r), and it has its slope.
     integrand(log_p, log_q) is q (f(u) + c (u - 1)) at u = p/q, both densities positive, and weighted_fake(log_p, log_q) is
     q f*(f'(u)) = p f'(u) - q f(u), whose mean against d log q / d theta is minus the divergence's slope; at_zero is f(0) - c, the cost
     of a unit of q where p = 0; at_infinity is lim f(u)/u + c, the cost of a unit of p where q = 0.
@@ -49,7 +49,8 @@ class Divergence:
     fake: Callable[[b.Values], b.Values]
     fake_slope: Callable[[b.Values], b.Values]
     critic: Callable[[Array], Array]
-    optimal_logit: Callable[[Array], Array]
+    optimal_logit: Callable[[b.Values], b.Values]
+    optimal_logit_slope: Callable[[b.Values], b.Values]
     integrand: Callable[[Array, Array], Array]
     weighted_fake: Callable[[Array, Array], Array]
     at_zero: float
@@ -153,6 +154,7 @@ DIVERGENCES = {
             fake_slope=lambda v: b.exp(v - 1),
             critic=lambda r: 1 + r,
             optimal_logit=lambda r: 1 + r,
+            optimal_logit_slope=lambda r: b.constant(r, 1.0),
             integrand=_kl_integrand, weighted_fake=lambda lp, lq: np.exp(lp), at_zero=1.0, at_infinity=np.inf, log_moment=(1,),
         ),
         Divergence(
@@ -166,6 +168,7 @@ DIVERGENCES = {
             fake_slope=lambda v: b.constant(v, 1.0),
             critic=lambda r: -_exp(-r),
             optimal_logit=lambda r: r,
+            optimal_logit_slope=lambda r: b.constant(r, 1.0),
             integrand=lambda lp, lq: _kl_integrand(lq, lp),
             weighted_fake=lambda lp, lq: np.exp(lq) * (lp - lq - 1), at_zero=np.inf, at_infinity=1.0, log_moment=(-1,),
         ),
@@ -181,6 +184,7 @@ DIVERGENCES = {
             fake_slope=lambda v: b.exp(v) + 1,
             critic=lambda r: 1 + r - _exp(-r),
             optimal_logit=lambda r: r,
+            optimal_logit_slope=lambda r: b.constant(r, 1.0),
             integrand=lambda lp, lq: np.maximum((np.exp(lp) - np.exp(lq)) * (lp - lq), 0.0),
             weighted_fake=lambda lp, lq: np.exp(lp) + np.exp(lq) * (lp - lq - 1),
             at_zero=np.inf, at_infinity=np.inf, log_moment=(1, -1),
@@ -198,6 +202,7 @@ DIVERGENCES = {
             fake_slope=lambda v: 0.5 * b.sigmoid(v),
             critic=lambda r: 0.5 * (LOG2 - b.softplus(-r)),
             optimal_logit=lambda r: r,
+            optimal_logit_slope=lambda r: b.constant(r, 1.0),
             integrand=_js_integrand, weighted_fake=lambda lp, lq: 0.5 * np.exp(lq) * (b.softplus(lp - lq) - LOG2),
             at_zero=0.5 * LOG2, at_infinity=0.5 * LOG2, bound=LOG2,
         ),
@@ -211,7 +216,8 @@ DIVERGENCES = {
             fake=lambda v: 0.5 * b.tanh(v),
             fake_slope=lambda v: 0.5 * (1 - b.tanh(v) ** 2),
             critic=lambda r: 0.5 * np.sign(r),
-            optimal_logit=lambda r: np.where(r == 0, 0.0, np.where(r > 0, np.inf, -np.inf)),
+            optimal_logit=b.signed_infinity,
+            optimal_logit_slope=lambda r: b.constant(r, 0.0),  # everywhere but in its jump
             integrand=lambda lp, lq: 0.5 * np.abs(np.exp(lp) - np.exp(lq)),
             weighted_fake=lambda lp, lq: 0.5 * np.exp(lq) * np.sign(lp - lq),
             at_zero=0.5, at_infinity=0.5, bound=1.0,
@@ -227,6 +233,7 @@ DIVERGENCES = {
             fake_slope=lambda v: 0.5 * b.exp(v),
             critic=lambda r: -0.5 * np.expm1(-0.5 * r),
             optimal_logit=lambda r: 0.5 * r,
+            optimal_logit_slope=lambda r: b.constant(r, 0.5),
             integrand=lambda lp, lq: 0.5 * (np.exp(0.5 * lp) - np.exp(0.5 * lq)) ** 2,
             weighted_fake=lambda lp, lq: 0.5 * (np.exp(0.5 * (lp + lq)) - np.exp(lq)),
             at_zero=0.5, at_infinity=0.5, bound=1.0,
@@ -242,7 +249,8 @@ DIVERGENCES = {
             fake=lambda v: 0.25 * b.relu(v + 2) ** 2 - 1,
             fake_slope=lambda v: 0.5 * b.relu(v + 2),
             critic=lambda r: 2 * np.expm1(np.minimum(r, 700.0)),
-            optimal_logit=lambda r: 2 * np.expm1(np.minimum(r, 700.0)),
+            optimal_logit=lambda r: 2 * b.expm1(b.below(r, 700.0)),
+            optimal_logit_slope=lambda r: 2 * b.exp(b.below(r, 700.0)),
             integrand=_pearson_integrand, weighted_fake=lambda lp, lq: _exp(2 * lp - lq) - np.exp(lq),
             at_zero=1.0, at_infinity=np.inf, power=2.0,
         ),
@@ -257,6 +265,7 @@ DIVERGENCES = {
             fake_slope=lambda v: b.exp(-0.5 * v),
             critic=lambda r: -np.expm1(np.minimum(-2 * r, 700.0)),
             optimal_logit=lambda r: 2 * r,
+            optimal_logit_slope=lambda r: b.constant(r, 2.0),
             integrand=lambda lp, lq: _pearson_integrand(lq, lp),
             weighted_fake=lambda lp, lq: 2 * np.exp(lq) - 2 * _exp(2 * lq - lp), at_zero=np.inf, at_infinity=1.0, power=-1.0,
         ),
@@ -271,6 +280,7 @@ DIVERGENCES = {
             fake_slope=lambda v: b.sigmoid(v),
             critic=lambda r: -b.softplus(-r),
             optimal_logit=lambda r: r,
+            optimal_logit_slope=lambda r: b.constant(r, 1.0),
             integrand=lambda lp, lq: -np.exp(lp) * b.softplus(lq - lp) - np.exp(lq) * b.softplus(lp - lq),
             weighted_fake=lambda lp, lq: np.exp(lq) * b.softplus(lp - lq),
             at_zero=0.0, at_infinity=0.0, bound=0.0,

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from gantoys.maths import backend as b
 from gantoys.maths.divergences import DIVERGENCES, Divergence
@@ -27,9 +26,9 @@ Part = Callable[[b.Values], b.Values]
 class Loss:
     """One loss; see the module's docstring for its parts.
 
-    optimal(r): the best D's logit where log p/q = r, or None when the best critic is no function of that ratio
-    (Wasserstein). weighted_generator(log_p, log_q): q generator(optimal), safe against overflow. neutral: the logit of
-    a D that cannot tell. lipschitz: whether the critic must be held 1-Lipschitz.
+    optimal(r): the best D's logit where log p/q = r, and optimal_slope(r) its derivative (0 beside a jump); None when the
+    best critic is no function of that ratio (Wasserstein). weighted_generator(log_p, log_q): q generator(optimal), safe
+    against overflow. neutral: the logit of a D that cannot tell. lipschitz: whether the critic must be held 1-Lipschitz.
     """
 
     key: str
@@ -42,7 +41,8 @@ class Loss:
     fake_slope: Part
     generator: Part
     generator_slope: Part
-    optimal: Callable[[Array], Array] | None
+    optimal: Part | None
+    optimal_slope: Part | None
     descends: str
     weighted_generator: Callable[[Array, Array], Array] | None = None
     neutral: float = 0.0
@@ -64,6 +64,7 @@ _BCE = {
     "fake": lambda a: b.softplus(a),
     "fake_slope": lambda a: b.sigmoid(a),
     "optimal": lambda r: r,
+    "optimal_slope": lambda r: b.constant(r, 1.0),
 }
 _GOODFELLOW = "Goodfellow et al. 2014"
 
@@ -81,6 +82,7 @@ def _f_gan(key: str, row: Divergence) -> Loss:
         generator=lambda a: -row.fake(a),
         generator_slope=lambda a: -row.fake_slope(a),
         optimal=row.optimal_logit,
+        optimal_slope=row.optimal_logit_slope,
         weighted_generator=lambda lp, lq: -row.weighted_fake(lp, lq),
         descends=row.label,
     )
@@ -131,7 +133,8 @@ LOSSES = {
             fake_slope=lambda a: a,
             generator=lambda a: 0.5 * (a - 1) ** 2,
             generator_slope=lambda a: a - 1,
-            optimal=lambda r: special.expit(r),
+            optimal=b.sigmoid,
+            optimal_slope=lambda r: b.sigmoid(r) * b.sigmoid(-r),
             descends="no divergence: D frozen, labels 0 and 1",
             neutral=0.5,
         ),
@@ -146,7 +149,8 @@ LOSSES = {
             fake_slope=lambda a: b.step(1 + a),
             generator=lambda a: -a,
             generator_slope=lambda a: b.constant(a, -1.0),
-            optimal=lambda r: np.sign(r),
+            optimal=b.sign,
+            optimal_slope=lambda r: b.constant(r, 0.0),
             descends="2 total variation",
         ),
         Loss(
@@ -161,6 +165,7 @@ LOSSES = {
             generator=lambda a: -a,
             generator_slope=lambda a: b.constant(a, -1.0),
             optimal=None,
+            optimal_slope=None,
             descends="W1",
             lipschitz=True,
         ),
@@ -177,6 +182,7 @@ LOSSES = {
             generator_slope=lambda m: -b.sigmoid(-m),
             # pairs (x real, y fake) are told best by the odds p(x) q(y) : p(y) q(x), a difference of log-ratios
             optimal=lambda r: r,
+            optimal_slope=lambda r: b.constant(r, 1.0),
             descends="a relativistic divergence",
             paired=True,
         ),

@@ -100,9 +100,21 @@ def film_scene(
             "and the discriminator's surface at step {step:.0f}; {modes:.0f} of 8 modes are covered."
         ),
         panels=(
-            Panel(Axis(*edges, visible=False), Axis(*edges, visible=False), plane, equal_aspect=True, width_ratio=1.25),
-            Panel(Axis(-0.6, count - 0.4, "mode", ticks=()), Axis(0, 0.25, "share of the points"), ledger, column=1),
-            Panel(Axis(0, float(film.config.steps), "step"), Axis(-1.8, -0.6, "value"), value, row=1, column=1),
+            Panel(Axis(*edges, visible=False), Axis(*edges, visible=False), plane, rows=2, equal_aspect=True),
+            Panel(
+                Axis(-0.6, count - 0.4, ticks=()),
+                Axis(0, 0.25, "share of the points in each mode"),
+                ledger,
+                column=1,
+            ),
+            Panel(
+                Axis(0, float(film.config.steps), "step"),
+                Axis(-2.2, -0.5, "value"),
+                value,
+                row=1,
+                column=1,
+                lecture=False,
+            ),
         ),
         controls=(
             Control(

@@ -58,7 +58,8 @@ class Axis:
 class Panel:
     """One pair of axes and its layers, drawn in order, at (row, column) of a small grid; ratios share the room.
 
-    `lecture=False` leaves it out in lecture view, where type is large and room is short.
+    `rows`: how many rows of the grid it fills, from `row` on. `lecture=False` leaves it out in lecture view, where type
+    is large and room is short.
     """
 
     x: Axis
@@ -66,6 +67,7 @@ class Panel:
     layers: tuple[Layer, ...]
     row: int = 0
     column: int = 0
+    rows: int = 1
     height_ratio: float = 1.0
     width_ratio: float = 1.0
     equal_aspect: bool = False
@@ -76,6 +78,8 @@ class Panel:
         object.__setattr__(self, "layers", tuple(self.layers))
         if not (0 <= self.row < 6 and 0 <= self.column < 6):
             raise ValueError(f"panel at row {self.row}, column {self.column}: allowed is 0 to 5.")
+        if not 1 <= self.rows <= 6 - self.row:
+            raise ValueError(f"panel at row {self.row} fills {self.rows} rows: allowed is 1 to {6 - self.row}.")
         if not (self.height_ratio > 0 and self.width_ratio > 0):
             raise ValueError("a panel's ratios must be positive.")
 
@@ -123,7 +127,7 @@ class Scene:
         keys = [c.key for c in self.controls] + [r.key for r in self.readouts]
         if len(set(keys)) != len(keys):
             raise ValueError(f"keys of controls and readouts must differ, got {sorted(keys)}.")
-        places = [(p.row, p.column) for p in self.panels]
+        places = [(row, p.column) for p in self.panels for row in range(p.row, p.row + p.rows)]
         if len(set(places)) != len(places):
             raise ValueError(f"two panels share a place: {sorted(places)}.")
         self._check_sweeps()

@@ -394,7 +394,10 @@ class Picture {
   layout() {
     const t = this.type, boxes = this.margins(), gap = [t * 1.7, t * 0.8];
     const track = (name, ratio, before, after, room, apart) => {
-      const keys = [...new Set(boxes.map((b) => b[name]))].sort((a, b) => a - b), most = (k, f) => Math.max(...boxes.filter((b) => b[name] === k).map(f));
+      const keys = [...new Set(boxes.map((b) => b[name]))].sort((a, b) => a - b);
+      // A panel over several rows takes what the others leave it.
+      const counted = (k) => boxes.filter((b) => b[name] === k && (name === 'c' || b.span === 1));
+      const most = (k, f) => Math.max(...(counted(k).length ? counted(k) : boxes.filter((b) => b[name] === k)).map(f));
       const lines = keys.map((k) => ({ k, before: most(k, (b) => b[before]), after: most(k, (b) => b[after]), share: most(k, (b) => b[ratio]) }));
       const free = room - apart * (keys.length - 1) - lines.reduce((sum, l) => sum + l.before + l.after, 0);
       const total = lines.reduce((sum, l) => sum + l.share, 0);
@@ -412,8 +415,12 @@ class Picture {
     };
     const rows = track('r', 'high', 'top', 'bottom', this.height, gap[1]);
     const columns = track('c', 'broad', 'left', 'right', this.width, gap[0]);
-    this.narrowSquares(boxes, rows, columns);
     place(rows, 'r', gap[1]);
+    for (const box of boxes.filter((b) => b.span > 1)) {
+      const last = rows.find((row) => row.k === box.r + box.span - 1) ?? rows[rows.length - 1];
+      Object.assign(box.rLine, { to: last.to, end: last.to + last.after });
+    }
+    this.narrowSquares(boxes, columns);
     place(columns, 'c', gap[0]);
     for (const box of boxes) {
       const { cLine, rLine, panel } = box;
@@ -442,7 +449,7 @@ class Picture {
       const yTexts = tickTexts(panel.y, yTicks), widest = Math.max(0, ...yTexts.map((text) => this.measure(text, 0.92)));
       const long = panel.x.label && this.measure(panel.x.label, 0.96) > (this.width / Math.max(...panels.map((p) => (this.alone ? 1 : p.column + 1)))) * 0.3;
       return {
-        panel, index: panel.index, r, c, high, broad, yTicks, yTexts, long,
+        panel, index: panel.index, r, c, span: this.alone ? 1 : panel.rows, high, broad, yTicks, yTexts, long,
         left: widest ? widest + t * 0.75 : t * 0.5, right: t * 0.7,
         bottom: (panel.x.visible ? t * 1.65 : t * 0.4) + (long ? t * 1.3 : 0), top: panel.title || panel.y.label ? t * 1.75 : t * 0.8,
       };
@@ -450,13 +457,13 @@ class Picture {
   }
 
   /** A column of panels of equal aspect takes no more width than they can use; the others get the rest. */
-  narrowSquares(boxes, rows, columns) {
+  narrowSquares(boxes, columns) {
     const square = (line) => boxes.filter((b) => b.c === line.k).every((b) => b.panel.equal_aspect);
     const others = columns.filter((line) => !square(line));
     if (!others.length) return;
     let spare = 0;
     for (const line of columns.filter(square)) {
-      const use = (b) => (rows.find((row) => row.k === b.r).size * (b.panel.x.hi - b.panel.x.lo)) / (b.panel.y.hi - b.panel.y.lo);
+      const use = (b) => ((b.rLine.to - b.rLine.from) * (b.panel.x.hi - b.panel.x.lo)) / (b.panel.y.hi - b.panel.y.lo);
       const need = Math.min(line.size, Math.max(...boxes.filter((b) => b.c === line.k).map(use)));
       spare += line.size - need;
       line.size = need;
@@ -846,7 +853,7 @@ class Picture {
         cost += out * 4;
         for (const other of this.taken) {
           const a = Math.min(area[2], other[2]) - Math.max(area[0], other[0]), b = Math.min(area[3], other[3]) - Math.max(area[1], other[1]);
-          if (a > 0 && b > 0) cost += 40 + Math.min(a, b);
+          if (a > 0 && b > 0) cost += 60 + Math.min(a, b);
         }
         for (const { id, samples } of this.obstacles) {
           const own = id === request.id, pad = own ? 0 : t * 0.35;
@@ -855,7 +862,7 @@ class Picture {
             const px = samples[k], py = samples[k + 1];
             if (px > area[0] - pad && px < area[2] + pad && py > area[1] - pad && py < area[3] + pad) hits++;
           }
-          cost += hits * (own ? 1.5 : 4);
+          cost += own ? Math.min(hits * 1.5, 20) : Math.min(hits * 4, 32);
         }
         if (cost < least) { least = cost; best = { x, y, name, area }; }
       });

@@ -16,6 +16,7 @@ from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
 
 POLL_SECONDS = 0.4
+OVERLAP_SECONDS, SENT_KEPT = 1.2, 8
 
 
 @dataclass(eq=False)
@@ -57,11 +58,8 @@ class Live:
     def build(self, state: StartState) -> Scene:
         """The scene for the stage: only the frames that it does not have yet."""
         film, name, growing = self._film(state)
-        self.page.put("shown", name)
-        behind = self.page.get("sent")
-        behind = behind[1] if behind is not None and behind[0] == name and self.page.get("polled") else 0
-        self.page.put("sent", (name, len(film)))
-        self.page.put("polled", True)
+        behind = self._held(name)
+        self._sent(name, len(film))
         return film_scene(
             film,
             state.step,
@@ -70,6 +68,18 @@ class Live:
             autoplay=state.step == 0 and not growing,
             behind=min(behind, len(film)),
         )
+
+    def _held(self, name: str) -> int:
+        """How many frames the browser surely holds: a busy one skips messages, so the newest do not count."""
+        log = self.page.get("sent")
+        if log is None or log[0] != name:
+            return 0
+        return max((count for at, count in log[1] if at < time.monotonic() - OVERLAP_SECONDS), default=0)
+
+    def _sent(self, name: str, count: int) -> None:
+        log = self.page.get("sent")
+        kept = log[1][-SENT_KEPT:] if log is not None and log[0] == name else []
+        self.page.put("sent", (name, [*kept, (time.monotonic(), count)]))
 
     def _film(self, state: StartState) -> tuple[Film, str, bool]:
         if state.seed == 0:
@@ -87,7 +97,7 @@ class Live:
 
     def resync(self) -> None:
         """The browser lost the film: send it whole."""
-        self.page.put("polled", False)
+        self.page.put("sent", None)
 
     def controls(self) -> None:
         """The button and the line beneath the picture."""
@@ -153,5 +163,5 @@ def _session() -> str:
 
 def film(page: Page[StartState]) -> Live:
     """The live film of a page. A whole run of the page sends the film whole."""
-    page.put("polled", False)
+    page.put("sent", None)
     return Live(page)

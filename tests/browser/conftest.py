@@ -8,14 +8,14 @@ shoot(page, name)  a screenshot in the folder GANTOYS_SHOTS, if that is set
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import dev
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from serving import running
+from serving import LOGS, running, tail
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDE = {"width": 1280, "height": 720}
@@ -32,6 +32,15 @@ CHROMIUM_FLAGS = [
 ]
 
 OpenPage = Callable[..., Page]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A page shows visitors no traces, so a failed test brings what the servers said."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"log of {script}", tail(log)) for script, log in LOGS.items()]
+    return report
 
 
 @pytest.fixture(scope="session")

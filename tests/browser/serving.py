@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+LOGS: dict[str, Path] = {}  # what each running script says, by its name
 
 
 def free_port() -> int:
@@ -47,6 +48,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait(seconds)
 
 
+def tail(log: Path) -> str:
+    """The last words of a log."""
+    return log.read_text(encoding="utf-8", errors="replace")[-4000:]
+
+
 @contextlib.contextmanager
 def running(script: Path, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[str]:
     """The address of a Streamlit script that runs in a process group of its own until the block ends."""
@@ -54,7 +60,7 @@ def running(script: Path, *arguments: str, environment: dict[str, str] | None = 
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", *arguments]
-    with tempfile.TemporaryFile() as log:
+    with tempfile.NamedTemporaryFile() as log:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -64,14 +70,14 @@ def running(script: Path, *arguments: str, environment: dict[str, str] | None = 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        LOGS[f"{script.name} on {port}"] = Path(log.name)
         try:
             until = time.monotonic() + START_SECONDS
             while not is_healthy(url):
                 if process.poll() is not None or time.monotonic() > until:
-                    log.seek(0)
-                    words = log.read().decode(errors="replace")[-4000:]
-                    raise RuntimeError(f"{script.name} did not start within {START_SECONDS} s:\n{words}")
+                    raise RuntimeError(f"{script.name} did not start within {START_SECONDS} s:\n{tail(Path(log.name))}")
                 time.sleep(0.05)
             yield url
         finally:
             end(process)
+            del LOGS[f"{script.name} on {port}"]
