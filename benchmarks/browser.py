@@ -29,7 +29,7 @@ SMALLEST_SCENE = 20_000  # bytes: a message with sweeps is far larger, any other
 
 # Runs before the page's own scripts: counts what is sent, notes when large messages arrive and when the hand acts.
 WATCH = """
-window.bench = { sent: 0, scenes: [], acts: [], pictures: [] };
+window.bench = { sent: 0, inputs: 0, scenes: [], acts: [], pictures: [] };
 const send = WebSocket.prototype.send;
 WebSocket.prototype.send = function (...a) { bench.sent++; return send.apply(this, a); };
 const arrived = ({ data }) => { if ((data.byteLength ?? data.size) > SMALLEST) bench.scenes.push(performance.now()); };
@@ -38,6 +38,7 @@ window.WebSocket = new Proxy(WebSocket, { construct(of, a) {
   socket.addEventListener('message', arrived);
   return socket;
 } });
+window.addEventListener('pointermove', () => bench.inputs++, true);
 for (const name of ['pointerup', 'click']) window.addEventListener(name, (e) => bench.acts.push(e.timeStamp), true);
 """.replace("SMALLEST", str(SMALLEST_SCENE))
 STAGE_PICTURES = """(canvas) => {
@@ -61,6 +62,7 @@ PLOTLY_PICTURES = """() => {
 class Measured:
     """Series of one way of making the picture, in ms, and what a drag brought."""
 
+    inputs_per_second: float = 0.0
     pictures_per_second: float = 0.0
     sent: int = 0
     hand: list[float] = field(default_factory=list)
@@ -141,7 +143,7 @@ def settle(page: Page, ms: float = 1200) -> None:
 
 def reset(page: Page) -> None:
     """Forget what was noted so far."""
-    page.evaluate("() => { Object.assign(bench, { sent: 0, scenes: [], acts: [], pictures: [] });"
+    page.evaluate("() => { Object.assign(bench, { sent: 0, inputs: 0, scenes: [], acts: [], pictures: [] });"
                   " if (window.__gantoysStage) __gantoysStage.latency.length = 0; }")  # fmt: skip
 
 
@@ -153,16 +155,15 @@ def dragged(page: Page, way: Way, measured: Measured) -> None:
     page.mouse.down()
     page.wait_for_timeout(200)
     reset(page)
-    begin, i = time.perf_counter(), 0
+    begin, there = time.perf_counter(), True
     while time.perf_counter() - begin < DRAG_SECONDS:
-        phase = (i / 120) % 2
-        page.mouse.move(track["x"] + (0.1 + 0.8 * (phase if phase < 1 else 2 - phase)) * track["width"], y)
-        page.wait_for_timeout(6)
-        i += 1
+        # the driver sends the steps one after the other, each when the page has taken the one before
+        page.mouse.move(track["x"] + (0.9 if there else 0.1) * track["width"], y, steps=30)
+        there = not there
     took = time.perf_counter() - begin
     found: dict[str, Any] = page.evaluate("() => ({ ...bench, hand: window.__gantoysStage?.latency ?? [] })")
     page.mouse.up()
-    measured.pictures_per_second = len(found["pictures"]) / took
+    measured.inputs_per_second, measured.pictures_per_second = found["inputs"] / took, len(found["pictures"]) / took
     measured.sent, measured.hand = found["sent"], found["hand"]
     settle(page)
 
@@ -251,6 +252,7 @@ def rows(ours: Measured, other: Measured) -> list[Row]:
 
     fresh = f"first picture, fresh server, worst of {len(ours.fresh)}"
     return [
+        Row("moves of the hand while dragging", "1/s", ours.inputs_per_second, other.inputs_per_second),
         Row("pictures while dragging", "1/s", ours.pictures_per_second, other.pictures_per_second, least=25),
         Row("messages sent while dragging", "", ours.sent, other.sent, most=0),
         # with plain widgets the hand sees nothing before it lets go

@@ -19,15 +19,18 @@ def play() -> None:
 
 
 def more(page: frame.Page[picture.GameState]) -> None:
-    """The two distributions."""
-    controls.presets(page, picture.PRESETS, "pairs of distributions")
+    """The two distributions and D as numbers."""
+    controls.presets(page, picture.PRESETS, "pairs of p_data and p_G")
+    counts = range(picture.FEWEST, picture.MOST + 1)
+    controls.presets(page, {str(k): picture.outcomes(k) for k in counts}, "number of outcomes")
     one, two, three = st.columns(3)
     with one:
         controls.notation(page, "data", "p_data")
     with two:
         controls.notation(page, "fake", "p_G")
     with three:
-        controls.notation(page, "d", "D")
+        controls.notation(page, "d", "D's answers (empty: ½ to each)")
+    st.markdown(picture.table(page.state))
 
 
 page = frame.open_lesson("game", picture.GameState)

@@ -15,6 +15,10 @@ from gantoys.maths.gradients import generator_gradients
 Array = np.ndarray
 # a generator that collapses or spreads without bound is held here, so that the picture can show it
 _SMALLEST_SCALE, _LARGEST_SCALE = 1e-3, 1e3
+# as close to p_data as counts as having arrived: W1's slope jumps there, and no step is small enough to stand still
+_ARRIVED = 1e-4
+_TOLERANCE = 1e-6  # of a slope, below what the steps themselves leave
+_MOST_SLOPES = 2000  # smooth flows need some hundred; a slope that explodes needs ever smaller steps
 
 
 @dataclass(frozen=True)
@@ -35,18 +39,36 @@ def gradient_flow(
 ) -> Flow:
     """The flow of N(shift, scale^2) towards p for `duration` units of time, solved by SciPy's Runge-Kutta 5(4).
 
-    Raises ValueError for a loss without gradient here, or a scale that is not positive.
+    A generator that has come within 1e-4 of a normal p stays there. Raises ValueError for a scale that is not positive,
+    and where the flow cannot be followed: a loss without gradient here, or one whose slope explodes.
     """
     if not scale > 0 or not duration > 0:
         raise ValueError(f"scale and duration must be positive, got {scale:g} and {duration:g}")
+    goal = np.array([p.locs[0], p.scales[0]]) if p.kinds == ("normal",) else np.array([np.inf, np.inf])
+    slopes = 0
 
     def velocity(_: float, state: Array) -> Array:
-        shift, scale = float(state[0]), float(np.clip(state[1], _SMALLEST_SCALE, _LARGEST_SCALE))
-        q = normal(shift, scale)
-        return -np.array([float(generator_gradients(p, q, name, (loss,))[loss].value) for name in ("shift", "scale")])
+        nonlocal slopes
+        slopes += 1
+        q = normal(float(state[0]), float(np.clip(state[1], _SMALLEST_SCALE, _LARGEST_SCALE)))
+        slope = [generator_gradients(p, q, name, (loss,), tolerance=_TOLERANCE)[loss] for name in ("shift", "scale")]
+        found = np.array([float(quantity.value) for quantity in slope])
+        if slopes > _MOST_SLOPES or not np.all(np.isfinite(found)):
+            why = "does not exist or is infinite" if slopes <= _MOST_SLOPES else "changes too fast"
+            raise ValueError(f"the flow of {loss} cannot be followed from here: its slope {why}")
+        return -found
 
+    def far(_: float, state: Array) -> float:
+        return float(np.abs(state - goal).max()) - _ARRIVED
+
+    far.terminal = True  # type: ignore[attr-defined]
     time = np.linspace(0.0, duration, frames)
-    found = solve_ivp(velocity, (0.0, duration), [shift, scale], t_eval=time, rtol=1e-5, atol=1e-7)
+    here = np.array([shift, scale], float)
+    if far(0.0, here) <= 0:
+        return Flow(time, np.full(frames, here[0]), np.full(frames, here[1]))
+    found = solve_ivp(velocity, (0.0, duration), here, t_eval=time, rtol=1e-4, atol=1e-6, events=far)
     if not found.success:
-        raise ValueError(f"the flow of {loss} could not be followed: {found.message}")
-    return Flow(time, found.y[0], np.clip(found.y[1], _SMALLEST_SCALE, _LARGEST_SCALE))
+        raise ValueError(f"the flow of {loss} cannot be followed from here: {found.message}")
+    rest = np.repeat(goal[:, None], frames - found.y.shape[1], axis=1)
+    shifts, scales = np.concatenate([found.y, rest], axis=1)
+    return Flow(time, shifts, np.clip(scales, _SMALLEST_SCALE, _LARGEST_SCALE))

@@ -87,9 +87,16 @@ _POWERS = {f"f-{name}": DIVERGENCES[key].power for name, key in (("pearson", "ch
 
 
 def generator_gradients(
-    p: Distribution, q: Distribution, parameter: str = "shift", keys: tuple[str, ...] | None = None
+    p: Distribution,
+    q: Distribution,
+    parameter: str = "shift",
+    keys: tuple[str, ...] | None = None,
+    *,
+    tolerance: float = 1e-10,
 ) -> dict[str, Quantity]:
     """For every loss of `keys` (default: all of LOSSES) the derivative in `parameter`, over the sweep of p and q.
+
+    `tolerance` is what quadrature aims at, relative to the integral of the integrand's absolute value.
 
     NaN where the loss's own divergence is infinite because of the tails, so that no derivative exists. Raises
     ValueError for an unknown parameter or loss, and outside the line.
@@ -108,10 +115,10 @@ def generator_gradients(
     plain = [k for k in keys if LOSSES[k].optimal is not None and not LOSSES[k].paired]
     if plain:
         smooth = line_q.smooth
-        out |= (_by_score if smooth else _by_path)(line_p, line_q, parameter, plain)
+        out |= (_by_score if smooth else _by_path)(line_p, line_q, parameter, plain, tolerance)
     for key in keys:
         if LOSSES[key].optimal is None:
-            out[key] = _wasserstein(line_p, line_q, parameter)
+            out[key] = _wasserstein(line_p, line_q, parameter, tolerance)
         elif LOSSES[key].paired:
             out[key] = _paired(line_p, line_q, parameter, LOSSES[key])
     return {k: out[k] for k in keys}
@@ -130,7 +137,7 @@ def divergence_slopes(
         raise ValueError(f"{q} has jumps: its divergences have no slope by this formula")
     rows = [DIVERGENCES[k] for k in keys]
     terms = {row.key: _Term(lambda lp, lq, row=row: -row.weighted_fake(lp, lq), row.power) for row in rows}
-    return _integrals(line_p, line_q, parameter, terms)
+    return _integrals(line_p, line_q, parameter, terms, 1e-10)
 
 
 @dataclass(frozen=True)
@@ -141,12 +148,16 @@ class _Term:
     power: float | None = None
 
 
-def _by_score(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str]) -> dict[str, Quantity]:
+def _by_score(
+    p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float
+) -> dict[str, Quantity]:
     terms = {k: _Term(lambda lp, lq, row=LOSSES[k]: _weighted(row, lp, lq), _POWERS.get(k)) for k in keys}
-    return _integrals(p, q, parameter, terms)
+    return _integrals(p, q, parameter, terms, tolerance)
 
 
-def _integrals(p: Mixture1D, q: Mixture1D, parameter: str, terms: dict[str, _Term]) -> dict[str, Quantity]:
+def _integrals(
+    p: Mixture1D, q: Mixture1D, parameter: str, terms: dict[str, _Term], tolerance: float
+) -> dict[str, Quantity]:
     batch = np.broadcast_shapes(p.batch, q.batch)
     direction = _Direction(q, parameter)
     powers = [t.power for t in terms.values() if t.power is not None]
@@ -168,7 +179,7 @@ def _integrals(p: Mixture1D, q: Mixture1D, parameter: str, terms: dict[str, _Ter
             values = np.stack([np.nan_to_num(t.weight(lp, lq) * score) for t in terms.values()])
         return np.where(exists[:, rows, None], np.clip(values, -_OVERFLOW, _OVERFLOW), 0.0)
 
-    found = integrate(f, edges, tolerance=1e-10)
+    found = integrate(f, edges, tolerance=tolerance)
     large = np.where(np.abs(found.value) > _OVERFLOW / 1e10, np.copysign(np.inf, found.value), found.value)
     value = np.where(exists, large, np.nan)
     return {
@@ -176,7 +187,9 @@ def _integrals(p: Mixture1D, q: Mixture1D, parameter: str, terms: dict[str, _Ter
     }
 
 
-def _by_path(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str]) -> dict[str, Quantity]:
+def _by_path(
+    p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float
+) -> dict[str, Quantity]:
     """E_q l'(a*) a*'(x) dx/dtheta: what samples feel when q has jumps, whose edges no sample sees."""
     batch = np.broadcast_shapes(p.batch, q.batch)
     direction = _Direction(q, parameter)
@@ -196,14 +209,14 @@ def _by_path(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str]) -> dic
                 out.append(np.nan_to_num(felt) * pull)
         return np.stack(out)
 
-    found = integrate(f, joint_edges(p, q), tolerance=1e-9)
+    found = integrate(f, joint_edges(p, q), tolerance=max(tolerance, 1e-9))
     return {
         k: Quantity(found.value[i].reshape(batch), found.error[i].reshape(batch) + 1e-9, "quadrature along samples")
         for i, k in enumerate(keys)
     }
 
 
-def _wasserstein(p: Mixture1D, q: Mixture1D, parameter: str) -> Quantity:
+def _wasserstein(p: Mixture1D, q: Mixture1D, parameter: str, tolerance: float) -> Quantity:
     """The slope of W1: E_q sign(F_p - F_q) dx/dtheta."""
     batch = np.broadcast_shapes(p.batch, q.batch)
     direction = _Direction(q, parameter)
@@ -214,7 +227,7 @@ def _wasserstein(p: Mixture1D, q: Mixture1D, parameter: str) -> Quantity:
         sign = np.sign(np.where(np.abs(below) < np.abs(above), below, above))
         return (sign * b.density(x) * direction.velocity(rows, x))[None]
 
-    found = integrate(f, joint_edges(p, q), tolerance=1e-10)
+    found = integrate(f, joint_edges(p, q), tolerance=tolerance)
     return Quantity(found.value[0].reshape(batch), found.error[0].reshape(batch), "quadrature")
 
 

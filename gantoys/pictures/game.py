@@ -20,9 +20,10 @@ ROUNDING = 5e-3  # how far from 1 the shares of a text may sum, which has few di
 CERTAIN = 0.999  # how close to 0 and 1 an answer of D may come: its logarithm stays finite
 FURTHEST = 0.99  # and how close the hand can move it
 VISIBLE = 4  # sliders beside the picture; every outcome has its handle in the picture
-NAMED = 4  # with more outcomes there is no room for a number on every bar
-SPELT = 3  # and with more than these none for a name under every bar
+SPELT = 3  # with more outcomes there is no room for a name under every bar and its number on it
+NAMED = 4  # and with more than these none for D's numbers
 REAL_AT, FAKE_AT, LANE_AT, BAR = -0.35, -0.13, 0.13, 0.2  # where an outcome's two bars and D's lane stand
+NAMES = ("[*p*_{data}|real]", "[*p*_{G}|fake]", "[*D*|disc]")
 
 
 def _numbers(text: str) -> Array:
@@ -116,18 +117,21 @@ class GameState(State):
         return {"fake": _text(with_share(self.p_fake, int(control[1:]), np.asarray(values[control])))}
 
 
+def outcomes(count: int) -> dict[str, str]:
+    """A pair on `count` outcomes to start from: equal real shares, generated shares that fall evenly, D at ½."""
+    falling = np.arange(count, 0, -1.0)
+    return {"data": _text(np.full(count, 1 / count)), "fake": _text(falling / falling.sum()), "d": ""}
+
+
 PRESETS: dict[str, dict[str, str]] = {
-    "a coin": {"data": "0.5,0.5", "fake": "0.7,0.3"},
-    "three": {"data": "0.2,0.3,0.5", "fake": "0.5,0.3,0.2"},
-    "four": {"data": "0.1,0.2,0.3,0.4", "fake": "0.25,0.25,0.25,0.25"},
-    "a loaded die": {
-        "data": "0.166667,0.166667,0.166667,0.166667,0.166667,0.166667",
-        "fake": "0.1,0.1,0.1,0.1,0.1,0.5",
-    },
-    "half missed": {
-        "data": "0.125,0.125,0.125,0.125,0.125,0.125,0.125,0.125",
-        "fake": "0.25,0.25,0.25,0.25,0,0,0,0",
-    },
+    name: {"data": data, "fake": fake, "d": ""}
+    for name, data, fake in (
+        ("two", "0.5,0.5", "0.7,0.3"),
+        ("equal", "0.5,0.5", "0.5,0.5"),
+        ("apart", "1,0", "0,1"),
+        ("a loaded die", ",".join(["0.166667"] * 6), "0.1,0.1,0.1,0.1,0.1,0.5"),
+        ("half missed", ",".join(["0.125"] * 8), "0.25,0.25,0.25,0.25,0,0,0,0"),
+    )
 }
 """Pairs of distributions with a name; D starts at ½."""
 
@@ -146,15 +150,15 @@ def with_share(q: Array, k: int, share: Array) -> Array:
 
 def _controls(state: GameState) -> tuple[Control, ...]:
     if state.role == "D":
-        low, look = 1 - FURTHEST, {"count": 99, "role": "disc"}
+        low = 1 - FURTHEST
         return tuple(
-            slider(f"d{k}", f"your *D*({k + 1})", low, FURTHEST, float(v), visible=k < VISIBLE, **look)
+            slider(f"d{k}", f"your *D*({k + 1})", low, FURTHEST, float(v), count=99, role="disc", visible=k < VISIBLE)
             for k, v in enumerate(state.answers)
         )
     # Beside two outcomes one slider says all. With more, the others' numbers would stand still while they move.
-    alone, look = len(state.p_fake) == 2, {"count": 101, "role": "fake"}
+    alone = len(state.p_fake) == 2
     return tuple(
-        slider(f"p{k}", f"your *p*_{{G}}({k + 1})", 0, 1, float(v), visible=alone and k == 0, **look)
+        slider(f"p{k}", f"your *p*_{{G}}({k + 1})", 0, 1, float(v), count=101, role="fake", visible=alone and k == 0)
         for k, v in enumerate(state.p_fake)
     )
 
@@ -198,9 +202,11 @@ def scene(state: GameState) -> Scene:
     low, high = _reach(state)
     count = len(state.p_data)
     hand = "you are [*D*|disc]: drag your answers" if state.role == "D" else "you are [*G*|fake]: drag your shares"
-    shares_axis = Axis(0, 1.12, hand, ticks=(0, 0.5, 1))
+    if count > SPELT:
+        hand += f" {'to' if state.role == 'D' else 'of'} outcomes 1 to {count}"
     book = "the ledger of *V*, in nats" if state.reveal else "the value *V*, in nats"
-    places = Axis(-0.5, count - 0.48, "outcome" if count > SPELT else "")
+    shares_axis = Axis(0, 1.12, hand, ticks=(0, 0.5, 1))
+    value_axis = Axis(low, high, book if state.role == "D" else "who moves first? *V*, in nats")
     return Scene(
         key=f"game-{state.role.lower()}",
         alt=(
@@ -208,8 +214,13 @@ def scene(state: GameState) -> Scene:
             "{value} nats, and the best discriminator reaches {at_best}."
         ),
         panels=(
-            Panel(places, shares_axis, (*_share_layers(state, s), *_answer_layers(state, s)), width_ratio=1.2),
-            Panel(Axis(-0.5, 2.5), Axis(low, high, "who moves first?" if state.role == "G" else book), _value_layers(state, s, low, high), column=1),
+            Panel(
+                Axis(-0.5, count - 0.48),
+                shares_axis,
+                (*_share_layers(state, s), *_answer_layers(state, s)),
+                width_ratio=1.2,
+            ),
+            Panel(Axis(-0.5, 2.5), value_axis, _value_layers(state, s, low, high), column=1),
         ),
         controls=controls,
         readouts=(*_readouts(state, s), *_quiet_readouts(state, s)),
@@ -243,28 +254,28 @@ def _one(values: Swept, k: int) -> Swept:
 def _marks(at: Array, heights: Swept | float, half: float, **look: Any) -> Curve:
     """A short line across each outcome's place."""
     x = np.stack([at - half, at + half, np.full(len(at), np.nan)], -1).ravel()
-    flat = isinstance(heights, float)
-    y = np.full(len(x), heights) if flat else _place(heights, lambda rows: np.repeat(rows, 3, axis=-1))
-    return Curve(x=x, y=y, **look)
+    if isinstance(heights, float):
+        return Curve(x=x, y=np.full(len(x), heights), **look)
+    return Curve(x=x, y=_place(heights, lambda rows: np.repeat(rows, 3, axis=-1)), **look)
 
 
 def _share_layers(state: GameState, s: dict[str, Swept]) -> Iterator[Layer]:
     """The bars of p_data and p_G; the student who plays G holds the latter."""
     count, playing = len(state.p_data), state.role == "G"
-    at, named, spelt = np.arange(count), count <= NAMED, count <= SPELT
+    at, spelt = np.arange(count), count <= SPELT
     yield from _outcome_names(count)
     yield Bars(
-        values=state.p_data, at=at + REAL_AT, width=BAR, role="real", digits=2 if named else None,
-        labels=() if spelt else ("*p*_{data}",),
+        values=state.p_data, at=at + REAL_AT, width=BAR, role="real", digits=2 if spelt else None
     )  # fmt: skip
     yield Bars(
         values=_place(s["q"], lambda q: q[:, None, :]), at=at + FAKE_AT, width=BAR, role="fake",
-        digits=2 if named and not playing else None, labels=() if spelt else ("*p*_{G}",),
+        digits=2 if spelt and not playing else None,
     )  # fmt: skip
     if playing and state.reveal:
-        yield _marks(at + FAKE_AT, s["reply"], BAR / 2, role="theory", label="best reply to *D*")
+        reply = _place(s["reply"], lambda q: np.where(q > 0, q, np.nan))
+        yield _marks(at + FAKE_AT, reply, BAR / 2, role="theory", label="best reply to *D*")
     for k in range(count if playing else 0):
-        label = f"{{share{k}}}" if named else ""
+        label = f"{{share{k}}}" if count <= NAMED else ""
         yield Handle(control=f"p{k}", x=k + FAKE_AT, y=_one(s["q"], k), axis="y", role="fake", label=label)
 
 
@@ -272,11 +283,11 @@ def _outcome_names(count: int) -> Iterator[Layer]:
     """Two or three outcomes have room for a name under every bar."""
     at = np.arange(count)
     if count > SPELT:
-        yield Bars(values=np.full((1, count), np.nan), categories=tuple(str(k + 1) for k in range(count)))
+        yield _named(*(str(k + 1) for k in range(count)))
+        yield Text(x=REAL_AT, y=1.06, text=" and ".join(NAMES[:2]) + f", {NAMES[2]} on the line beside", align="left")
         return
     places = (at[:, None] + np.array([REAL_AT, FAKE_AT, LANE_AT])).ravel()
-    names = ("[*p*_{data}|real]", "[*p*_{G}|fake]", "[*D*|disc]")
-    yield Bars(values=np.full((1, len(places)), np.nan), at=places, categories=names * count)
+    yield Bars(values=np.full((1, len(places)), np.nan), at=places, categories=NAMES * count)
     for k in range(count):
         yield Text(x=k + FAKE_AT, y=1.06, text=f"outcome {k + 1}", role="muted")
 
@@ -286,7 +297,7 @@ def _answer_layers(state: GameState, s: dict[str, Swept]) -> Iterator[Layer]:
     count, playing = len(state.p_data), state.role == "D"
     at, named = np.arange(count) + LANE_AT, count <= NAMED
     half = 0.1 if named else 0.2
-    yield Curve(x=np.repeat(at, 3), y=np.tile([0, 1, np.nan], count), role="muted", dashed=False, width=0.6)
+    yield Curve(x=np.repeat(at, 3), y=np.tile([0, 1, np.nan], count), role="muted", dashed=False, width=0.5)
     yield _marks(at, 0.5, half / 2, role="muted", width=0.8)
     gap = np.array([0.5, 0.0, np.nan])  # from ½ to D's answer, then a break
     stems = _place(s["d"], lambda d: (gap + d[..., None] * [0, 1, 0]).reshape(len(d), -1))
@@ -298,7 +309,7 @@ def _answer_layers(state: GameState, s: dict[str, Swept]) -> Iterator[Layer]:
             x, text = at[k] + half + 0.02, f"{{best{k}{form}}}"
             yield Text(x=x, y=_one(s["best"], k), text=text, align="left", role="theory", size=0.95)
     if not playing:
-        yield Points(x=at, y=state.answers, role="disc", size=6, opacity=0.9, label="" if count <= SPELT else "*D*")
+        yield Points(x=at, y=state.answers, role="disc", size=6, opacity=0.9)
     for k in range(count if playing else 0):
         label = f"{{d{k}}}" if named else ""
         yield Handle(control=f"d{k}", x=float(at[k]), y=_one(s["d"], k), axis="y", role="disc", label=label)
@@ -306,12 +317,14 @@ def _answer_layers(state: GameState, s: dict[str, Swept]) -> Iterator[Layer]:
 
 def _value_layers(state: GameState, s: dict[str, Swept], low: float, high: float) -> tuple[Layer, ...]:
     """Playing D: V against a coin and the best possible, once revealed as a ledger. Playing G: V in either order."""
-    pad = 0.045 * (high - low)
+    pad = 0.055 * (high - low)
     best = Rule(at=s["at_best"], role="theory", label="best possible *V*")
     coin = Rule(at=-LOG4, role="muted", label="a coin: −log 4")
     above = _place(s["at_best"], lambda v: v + pad)
-    under = _place(s["value"], lambda v: np.maximum(np.minimum(v, -LOG4) - pad, low + pad))
-    fallen = _place(s["value"], lambda v: np.where(v < low, low + 2.6 * pad, np.nan))
+    # a V beneath the picture has its bar cut, an arrow under the cut, and its number at the foot
+    shown = _place(s["value"], lambda v: np.where(v < low + 1.5 * pad, low + 2.9 * pad, v))
+    under = _place(s["value"], lambda v: np.maximum(np.minimum(v, -LOG4) - pad, low + 0.6 * pad))
+    fallen = _place(s["value"], lambda v: np.where(v < low + 1.5 * pad, low + 1.9 * pad, np.nan))
     if state.role == "G":
         reply = _place(s["at_reply"], lambda v: v[:, None])
         lowest = _marks(np.array([1.0]), reply, 0.4, role="theory", label="best reply")
@@ -320,13 +333,13 @@ def _value_layers(state: GameState, s: dict[str, Swept], low: float, high: float
             Rule(at=-LOG4, role="muted", label="−log 4"),
             _bar(0.0, s["at_best"], "disc"),
             Text(x=0.0, y=above, text="{at_best}", role="disc"),
-            _bar(1.0, s["value"], "fake"),
+            _bar(1.0, shown, "fake"),
             Text(x=1.0, y=under, text="{value}", role="fake"),
             Text(x=1.0, y=fallen, text="↓", role="fake"),
             *((lowest,) if state.reveal else ()),
         )
     if not state.reveal:
-        value = (_bar(1.0, s["value"], "disc"), Text(x=1.0, y=under, text="{value}", role="disc"))
+        value = (_bar(1.0, shown, "disc"), Text(x=1.0, y=under, text="{value}", role="disc"))
         return _named("", "your *V*(*D*, *G*)", ""), coin, best, *value, Text(x=1.0, y=fallen, text="↓", role="disc")
     return (
         _named("+ 2 JS", "− shortfall", "*V*(*D*, *G*)"),
@@ -334,9 +347,9 @@ def _value_layers(state: GameState, s: dict[str, Swept], low: float, high: float
         best,
         _bar(0.0, s["at_best"], "theory"),
         Text(x=0.0, y=above, text="+{divergence}", role="theory"),
-        _bar(1.0, s["value"], "warn", base=s["at_best"]),
+        _bar(1.0, shown, "warn", base=s["at_best"]),
         Text(x=1.0, y=under, text="−{shortfall}", role="warn"),
-        _bar(2.0, s["value"], "disc"),
+        _bar(2.0, shown, "disc"),
         Text(x=2.0, y=under, text="{value}", role="disc"),
         *(Text(x=x, y=fallen, text="↓", role=role) for x, role in ((1.0, "warn"), (2.0, "disc"))),
     )
@@ -381,7 +394,9 @@ def _readouts(state: GameState, s: dict[str, Swept]) -> tuple[Readout, ...]:
 def _quiet_readouts(state: GameState, s: dict[str, Swept]) -> Iterator[Readout]:
     """Numbers that stand in the picture or in the formula only."""
     shown = {readout.key for readout in _readouts(state, s)}
-    roles = {"from_real": "real", "from_fake": "fake", "shortfall": "warn", "divergence": None, "at_best": None, "js": None}
+    roles = {"from_real": "real", "from_fake": "fake", "shortfall": "warn"} | dict.fromkeys(
+        ("divergence", "at_best", "js")
+    )
     for key, role in roles.items():
         if key not in shown:
             yield Readout(key, key, s[key], unit="nats", role=role, visible=False)
@@ -399,3 +414,15 @@ def _formula(state: GameState) -> str:
             "= {from_real} {from_fake} = {value}"
         )
     return "[*V*(*D*, *G*)|disc] = −log 4 + 2 JS − shortfall = −1.3863 + 2 × {js} − {shortfall} = {value}"
+
+
+def table(state: GameState) -> str:
+    """The numbers of the picture as a Markdown table; D* only when it is revealed."""
+    best = optimal_discriminator(Finite(state.p_data), Finite(state.p_fake)).value
+    columns = {"p_data": state.p_data, "p_G": state.p_fake, "D": state.answers}
+    columns |= {"D*": best} if state.reveal or state.role == "G" else {}
+    names = [name.replace("*", "\\*").replace("_", "\\_") for name in columns]
+    lines = ["| outcome | " + " | ".join(names) + " |", "|---" * (len(columns) + 1) + "|"]
+    for k in range(len(best)):
+        lines.append(f"| {k + 1} | " + " | ".join(f"{values[k]:.4f}" for values in columns.values()) + " |")
+    return "\n".join(lines)

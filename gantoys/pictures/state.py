@@ -25,7 +25,7 @@ class State(BaseModel):
         return {k: v for k, v in self if isinstance(v, int | float)}
 
     def moved(self, values: Mapping[str, float], control: str | None) -> dict[str, Any]:
-        """The fields to change when the hand leaves the picture's controls at `values`, the last one being `control`."""
+        """The fields to change when the hand leaves the controls at `values`, having let go of `control`."""
         fields = type(self).model_fields
         return {k: int(v) if fields[k].annotation is int else v for k, v in values.items() if k in fields}
 

@@ -48,7 +48,9 @@ def number(page: Page[Any], field: str, label: str, *, step: float | None = None
 def notation(page: Page[Any], field: str, label: str) -> None:
     """A distribution as text; what cannot be read is said under the field and changes nothing."""
     key = _key(page, field)
-    st.session_state.setdefault(key, getattr(page.state, field))
+    now, shown = getattr(page.state, field), f"{key}:shown"
+    if key not in st.session_state or st.session_state.get(shown) != now:  # new, or changed elsewhere: a chip, the hand
+        st.session_state[key] = st.session_state[shown] = now
     text = st.text_input(label, key=key, max_chars=300, on_change=_adopt, args=(page, field))
     if text != getattr(page.state, field):
         try:

@@ -51,6 +51,11 @@ class Page(Generic[StateT]):
         return f"{name}:{self.words.key}"
 
     @property
+    def stage_key(self) -> str:
+        """The key under which the stage of this lesson is mounted."""
+        return f"stage-{self.words.key}"
+
+    @property
     def state(self) -> StateT:
         """The state on screen."""
         return st.session_state[self._slot("state")]
@@ -101,14 +106,14 @@ class Page(Generic[StateT]):
     def _moved(self, values: dict[str, float], moved: str | None) -> None:
         self.change(**self.state.moved(values, moved))
 
-    def _mount(self, build: Build) -> component.Result:
+    def _mount(self, build: Build) -> None:
         scene = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
         move = self.get("move")
         if move is not None:
             scene = _with_move(scene, *move)
-        return component.mount(
+        component.mount(
             scene,
-            key=f"stage-{self.words.key}",
+            key=self.stage_key,
             height=self._height(),
             lecture=self.lecture,
             on_values=self._moved,
@@ -276,9 +281,9 @@ def _top(
     beside: Callable[[], None] | None,
     on_resync: Callable[[], None] | None,
 ) -> None:
-    if page._mount(build).resync and on_resync is not None:
+    if on_resync is not None and component.asks_for_all(page.stage_key):
         on_resync()
-        st.rerun(scope="fragment")
+    page._mount(build)
     page._chips()
     if beside is not None:
         beside()

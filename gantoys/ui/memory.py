@@ -10,17 +10,15 @@ import streamlit as st
 
 from gantoys.lessons import KEYS
 
-_SLOT = "progress"
+_SLOT, _KNOWN = "progress", "progress-known"
 _LIMIT = 10_000
 _JS = """
-export default function ({ data, setStateValue, parentElement }) {
-  let kept = null;
-  try { kept = window.localStorage.getItem("gantoys"); } catch (e) { return; }
-  if (data !== "{}" && data !== kept) { try { window.localStorage.setItem("gantoys", data); } catch (e) {} }
-  else if (data === "{}" && kept && !parentElement.dataset.told) {
-    parentElement.dataset.told = "1";
-    setStateValue("kept", kept.slice(0, 10000));
-  }
+export default function ({ data, setStateValue }) {
+  const message = JSON.parse(data);
+  try {
+    if (message.known) window.localStorage.setItem("gantoys", JSON.stringify(message.progress));
+    else setStateValue("kept", (window.localStorage.getItem("gantoys") ?? "{}").slice(0, 10000));
+  } catch (e) { /* a browser that keeps nothing: progress lasts as long as the session */ }
 }
 """
 _store = st.components.v2.component("gantoys_memory", html="<span></span>", js=_JS)
@@ -61,11 +59,18 @@ def valid(text: Any) -> dict[str, dict[str, Any]]:
 
 
 def sync() -> None:
-    """Loads what the browser kept and stores what is new; called once at the end of every page."""
-    result = _store(key="memory", data=json.dumps(progress()), on_kept_change=lambda: None)
-    for key, row in valid(getattr(result, "kept", None)).items():
+    """Asks the browser once what it kept, then lets it store what is new; called at the end of every page."""
+    known = bool(st.session_state.get(_KNOWN))
+    message = json.dumps({"known": known, "progress": progress()})
+    result = _store(key="memory", data=message, on_kept_change=lambda: None)
+    kept = getattr(result, "kept", None)
+    if known or kept is None:
+        return
+    for key, row in valid(kept).items():
         own = progress().setdefault(key, {"checks": {}})
         own["checks"] = row["checks"] | own["checks"]
+    st.session_state[_KNOWN] = True
+    st.rerun()
 
 
 def forget() -> None:
