@@ -4,6 +4,7 @@ import streamlit as st
 
 from gantoys.maths import best_generator, ledger_finite, optimal_discriminator
 from gantoys.pictures import game as picture
+from gantoys.pictures.game_state import FEWEST, MOST, PRESETS, GameState, outcomes
 from gantoys.ui import controls, frame
 
 
@@ -18,11 +19,11 @@ def play() -> None:
         controls.switch(page, "reveal", "Reveal the best answer and what it is worth")
 
 
-def more(page: frame.Page[picture.GameState]) -> None:
+def more(page: frame.Page[GameState]) -> None:
     """The two distributions and D as numbers."""
-    controls.presets(page, picture.PRESETS, "pairs of p_data and p_G")
-    counts = range(picture.FEWEST, picture.MOST + 1)
-    controls.presets(page, {str(k): picture.outcomes(k) for k in counts}, "number of outcomes")
+    controls.presets(page, PRESETS, "pairs of p_data and p_G")
+    counts = range(FEWEST, MOST + 1)
+    controls.presets(page, {str(k): outcomes(k) for k in counts}, "number of outcomes")
     one, two, three = st.columns(3)
     with one:
         controls.notation(page, "data", "p_data")
@@ -33,6 +34,6 @@ def more(page: frame.Page[picture.GameState]) -> None:
     st.markdown(picture.table(page.state))
 
 
-page = frame.open_lesson("game", picture.GameState)
+page = frame.open_lesson("game", GameState)
 page.picture(picture.scene, more=more, beside=play)
 page.rest(code=(ledger_finite, optimal_discriminator, best_generator), build=picture.scene)

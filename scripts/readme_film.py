@@ -2,15 +2,14 @@
 
     .venv/bin/python scripts/readme_film.py            (Windows: .venv\\Scripts\\python scripts\\readme_film.py)
 
-The frames are taken from the stage itself, in the machine's Chromium: the picture is what the page shows, with the
-plane and the modes side by side and in the type of the lecture view, so that it can be read when it is small.
+The frames are taken from the stage itself, in the machine's Chromium: the picture is the start page's lecture view,
+whose large type can still be read when it is small.
 """
 
 import io
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import dev
@@ -22,7 +21,6 @@ sys.path.insert(0, str(ROOT))
 
 from gantoys.pictures.film import StartState, recorded, recorded_scene  # noqa: E402
 from gantoys.stage.page import standalone  # noqa: E402
-from gantoys.stage.scene import Scene  # noqa: E402
 
 WIDTH = 700  # pixels of the picture
 DRAWN_WIDTH, DRAWN_HEIGHT = 1160, 640  # of the page it is taken from, in that page's pixels
@@ -35,13 +33,6 @@ TARGETS = {scheme: ROOT / "docs" / f"start-{scheme}.gif" for scheme in ("light",
 def chosen(count: int) -> list[int]:
     """The frames of a film of `count` frames that are shown; the last is among them."""
     return sorted({*range(0, min(TURN, count), CLOSE), *range(TURN, count, APART), count - 1})
-
-
-def scene() -> Scene:
-    """The start page's scene with its first two panels side by side."""
-    whole = recorded_scene(StartState())
-    plane, modes, _ = whole.panels
-    return replace(whole, panels=(plane, replace(modes, width_ratio=1.0)))
 
 
 def pictures(browser: Browser, address: str, scheme: str, frames: list[int]) -> Iterator[Image.Image]:
@@ -89,7 +80,7 @@ def main() -> None:
     frames = chosen(len(recorded()))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder) / "film.html"
-        file.write_text(standalone(scene(), lecture=True, height=DRAWN_HEIGHT), encoding="utf-8")
+        file.write_text(standalone(recorded_scene(StartState()), lecture=True, height=DRAWN_HEIGHT), encoding="utf-8")
         browser = playwright.chromium.launch(executable_path=dev.ensure_chromium(), args=["--no-sandbox"])
         for scheme, path in TARGETS.items():
             write(path, list(pictures(browser, file.as_uri(), scheme, frames)))

@@ -74,9 +74,10 @@ def test_a_lesson_that_does_not_exist_is_a_key_error():
         load("nope")
 
 
-@pytest.mark.parametrize(
-    "text", [None, 3, "", "[]", "{", '"x"', "[" * 9000, '{"start": 1}', '{"start": {"checks": []}}', '{"nope": {"checks": {}}}', "x" * 20_000]
-)  # fmt: skip
+FORGED = [None, 3, "", "[]", "{", '"x"', "[" * 9000, '{"start": 1}', '{"start": {"checks": []}}', "x" * 20_000]
+
+
+@pytest.mark.parametrize("text", [*FORGED, '{"nope": {"checks": {}}}'])
 def test_what_the_browser_kept_is_checked_like_any_upload(text):
     assert valid(text) == {}
 

@@ -14,6 +14,7 @@ from gantoys.maths.game import best_generator, ledger, ledger_finite, optimal_di
 from gantoys.maths.gradients import divergence_slopes, generator_gradients
 from gantoys.maths.losses import LOSSES
 from gantoys.maths.notation import NotationError, parse
+from gantoys.maths.sample_gradients import sample_gradients
 from gantoys.maths.toys import TOYS, Sampler
 from gantoys.maths.transport import w1, w2_squared
 
@@ -38,6 +39,7 @@ __all__ = [
     "normal",
     "optimal_discriminator",
     "parse",
+    "sample_gradients",
     "uniform",
     "value_at_best",
     "value_terms",

@@ -63,7 +63,7 @@ def signed_infinity(a: Values) -> Values:
     """inf where a > 0, -inf where a < 0, 0 at 0."""
     torch = _torch(a)
     if torch:
-        return torch.where(a == 0, a, torch.copysign(torch.full_like(a, torch.inf), a))
+        return torch.where(a == 0, torch.zeros_like(a), torch.copysign(torch.full_like(a, torch.inf), a))
     return np.where(a == 0, 0.0, np.copysign(np.inf, a))
 
 

@@ -33,7 +33,7 @@ class Divergence:
     integrand(log_p, log_q) is q (f(u) + c (u - 1)) at u = p/q, both densities positive, and weighted_fake(log_p, log_q) is
     q f*(f'(u)) = p f'(u) - q f(u), whose mean against d log q / d theta is minus the divergence's slope; at_zero is f(0) - c, the cost
     of a unit of q where p = 0; at_infinity is lim f(u)/u + c, the cost of a unit of p where q = 0.
-    power: a with a tail integral int p^a q^(1-a) that must converge, or None; log_moment: +1 (-1) when the mean of the
+    kinked: whether f has a kink at u = 1. power: a with a tail integral int p^a q^(1-a) that must converge, or None; log_moment: +1 (-1) when the mean of the
     log-ratio under p (q) must exist.
     """
 
@@ -56,6 +56,7 @@ class Divergence:
     at_zero: float
     at_infinity: float
     bound: float = np.inf
+    kinked: bool = False
     power: float | None = None
     log_moment: tuple[int, ...] = ()
 
@@ -72,7 +73,10 @@ def _kl_integrand(lp: Array, lq: Array) -> Array:
 def _js_integrand(lp: Array, lq: Array) -> Array:
     r = lp - lq
     p, q = np.exp(lp), np.exp(lq)
-    return np.maximum(0.5 * (p * (LOG2 - b.softplus(-r)) + q * (LOG2 - b.softplus(r))), 0.0)
+    # softplus(r) = max(r, 0) + small, softplus(-r) = max(-r, 0) + small
+    small = np.log1p(np.exp(-np.abs(r)))
+    real, fake = LOG2 - small - np.maximum(-r, 0.0), LOG2 - small - np.maximum(r, 0.0)
+    return np.maximum(0.5 * (p * real + q * fake), 0.0)
 
 
 def _pearson_integrand(lp: Array, lq: Array) -> Array:
@@ -220,7 +224,7 @@ DIVERGENCES = {
             optimal_logit_slope=lambda r: b.constant(r, 0.0),  # everywhere but in its jump
             integrand=lambda lp, lq: 0.5 * np.abs(np.exp(lp) - np.exp(lq)),
             weighted_fake=lambda lp, lq: 0.5 * np.exp(lq) * np.sign(lp - lq),
-            at_zero=0.5, at_infinity=0.5, bound=1.0,
+            at_zero=0.5, at_infinity=0.5, bound=1.0, kinked=True,
         ),
         Divergence(
             "hellinger2", "Squared Hellinger", r"1-\int\sqrt{pq}", f"Hellinger 1909; half of {_NOWOZIN}",

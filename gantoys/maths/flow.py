@@ -7,7 +7,6 @@ frozen at D* of the moment: gradient descent with infinitely small steps against
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from gantoys.maths.distributions import Mixture1D, normal
 from gantoys.maths.gradients import generator_gradients
@@ -18,7 +17,7 @@ _SMALLEST_SCALE, _LARGEST_SCALE = 1e-3, 1e3
 # as close to p_data as counts as having arrived: W1's slope jumps there, and no step is small enough to stand still
 _ARRIVED = 1e-4
 _TOLERANCE = 1e-6  # of a slope, below what the steps themselves leave
-_MOST_SLOPES = 2000  # smooth flows need some hundred; a slope that explodes needs ever smaller steps
+_MOST_SLOPES = 1000  # smooth flows need some hundred; a slope that explodes needs ever smaller steps
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,8 @@ def gradient_flow(
     A generator that has come within 1e-4 of a normal p stays there. Raises ValueError for a scale that is not positive,
     and where the flow cannot be followed: a loss without gradient here, or one whose slope explodes.
     """
+    from scipy.integrate import solve_ivp  # here, because the import alone takes a fifth of a second
+
     if not scale > 0 or not duration > 0:
         raise ValueError(f"scale and duration must be positive, got {scale:g} and {duration:g}")
     goal = np.array([p.locs[0], p.scales[0]]) if p.kinds == ("normal",) else np.array([np.inf, np.inf])

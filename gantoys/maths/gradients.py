@@ -148,9 +148,7 @@ class _Term:
     power: float | None = None
 
 
-def _by_score(
-    p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float
-) -> dict[str, Quantity]:
+def _by_score(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float) -> dict[str, Quantity]:
     terms = {k: _Term(lambda lp, lq, row=LOSSES[k]: _weighted(row, lp, lq), _POWERS.get(k)) for k in keys}
     return _integrals(p, q, parameter, terms, tolerance)
 
@@ -187,9 +185,7 @@ def _integrals(
     }
 
 
-def _by_path(
-    p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float
-) -> dict[str, Quantity]:
+def _by_path(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float) -> dict[str, Quantity]:
     """E_q l'(a*) a*'(x) dx/dtheta: what samples feel when q has jumps, whose edges no sample sees."""
     batch = np.broadcast_shapes(p.batch, q.batch)
     direction = _Direction(q, parameter)

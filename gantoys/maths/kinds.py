@@ -15,7 +15,7 @@ from scipy import special
 LOG_2PI = float(np.log(2 * np.pi))
 
 Array = np.ndarray
-_NORMAL_EDGES = np.array([0, 0.5, 1, 1.75, 2.5, 3.5, 5, 7, 10, 15, 22, 30, 40.0])
+_NORMAL_EDGES = np.array([0, 1, 2.2, 4, 6.5, 10, 16, 26, 40.0])
 _LAPLACE_EDGES = np.array([0, 0.5, 1, 2, 4, 8, 14, 22, 30, 40, 100, 300, 800.0])
 
 

@@ -5,16 +5,21 @@ on the line. On the line the plan is monotone: x goes to T(x) = F_q^-1(F_p(x)) (
 W1 = int |F_p - F_q| and W2^2 = E_p (X - T(X))^2.
 """
 
-import numpy as np
-from scipy.optimize import linprog
+from collections.abc import Callable
 
-from gantoys.maths.compare import Quantity, check_pair, joint_edges
+import numpy as np
+
+from gantoys.maths.compare import Quantity, centred, check_pair, joint_edges
 from gantoys.maths.distributions import Distribution, Finite, Mixture1D, Mixture2D
 from gantoys.maths.kinds import KINDS
-from gantoys.maths.quadrature import integrate
+from gantoys.maths.quadrature import beyond, integrate, reaching, with_zeros
 
 Array = np.ndarray
 _LARGEST_PLAN = 200 * 200
+_EPS = float(np.finfo(float).eps)
+_ROUNDING = 4 * _EPS
+_SMALL_TAIL = 1e-15  # tails are followed until the gap of the distribution functions times distance is below this
+_RANKS = {"uniform": 0, "laplace": 2}
 
 
 def w1(p: Distribution, q: Distribution) -> Quantity | None:
@@ -48,7 +53,7 @@ def _cost(p: Distribution, q: Distribution, power: int) -> Quantity | None:
 
 
 def _closed(value: Array) -> Quantity:
-    return Quantity(value, 1e-15 * (1 + np.abs(value)), "closed form")
+    return Quantity(value, _ROUNDING * np.abs(value), "closed form")
 
 
 def _pure_shift(p: Mixture1D, q: Mixture1D) -> Array | None:
@@ -78,23 +83,60 @@ def _too_heavy(p: Mixture1D, q: Mixture1D, power: int) -> Array:
     return (np.minimum(dp, dq) <= power) & ~same
 
 
+def _cdf_gap(p: Mixture1D, q: Mixture1D, x: Array) -> tuple[Array, Array]:
+    """F_p - F_q at x, and the size of the two terms whose difference it is: from whichever tail is the smaller."""
+    below, above = p.cdf(x), p.sf(x)
+    q_below, q_above = q.cdf(x), q.sf(x)
+    left = below + q_below <= above + q_above
+    return np.where(left, below - q_below, q_above - above), np.where(left, below + q_below, above + q_above)
+
+
+def cdf_order(p: Mixture1D, q: Mixture1D) -> Callable[[Array, Array], Array]:
+    """g(rows, x) = F_p - F_q, zero where it is lost in rounding."""
+
+    def g(rows: Array, x: Array) -> Array:
+        gap, terms = _cdf_gap(p.take(rows), q.take(rows), x)
+        return np.where(np.abs(gap) > 8 * _EPS * terms, gap, 0.0)
+
+    return g
+
+
 def _line_w1(p: Mixture1D, q: Mixture1D) -> Quantity:
     batch = np.broadcast_shapes(p.batch, q.batch)
-    edges = joint_edges(p, q)
+    p, q = centred(p, q)
 
-    def f(rows: Array, x: Array) -> Array:
-        a, b = p.take(rows), q.take(rows)
-        below, above = a.cdf(x) - b.cdf(x), b.sf(x) - a.sf(x)
-        return np.abs(np.where(np.abs(below) < np.abs(above), below, above))[None]
+    def f(rows: Array, x: Array) -> tuple[Array, Array]:
+        gap, terms = _cdf_gap(p.take(rows), q.take(rows), x)
+        return np.abs(gap)[None], terms[None]
 
+    edges = with_zeros(cdf_order(p, q), joint_edges(p, q))
+    largest = float(max(p.scales.max(), q.scales.max()))
+    edges = reaching(lambda rows, x: f(rows, x)[0], edges, _SMALL_TAIL * largest)
     found = integrate(f, edges)
-    ends = edges[:, [0, -1]]
-    left_out = np.sum(np.abs(ends) * np.abs(p.cdf(ends) - q.cdf(ends)), -1)
-    return _finished(found.value[0], found.error[0] + left_out, _too_heavy(p, q, 1), batch)
+    rest, rest_error = beyond(lambda rows, x: f(rows, x)[0], edges)
+    error = found.error + rest_error + _ROUNDING * _farthest(p, q)
+    return _finished((found.value + rest)[0], error[0], _too_heavy(p, q, 1), batch)
+
+
+def _farthest(p: Mixture1D, q: Mixture1D) -> Array:
+    """The largest position of a component, (1,) or (S,): positions are rounded in proportion to it."""
+    return np.maximum(*(np.atleast_1d(np.max(np.abs(d.locs), axis=-1)) for d in (p, q)))
+
+
+def _heaviness(law: Mixture1D) -> float:
+    """Orders laws by their tails: bounded, normal, exponential, power."""
+    ranks = [
+        3.0 + 1.0 / float(np.min(law.shapes[..., k])) if kind == "student-t" else float(_RANKS.get(kind, 1))
+        for k, kind in enumerate(law.kinds)
+    ]
+    return max(ranks)
 
 
 def _line_w2(p: Mixture1D, q: Mixture1D) -> Quantity:
     batch = np.broadcast_shapes(p.batch, q.batch)
+    p, q = centred(p, q)
+    # the integral runs over the law with the heavier tails: the other way round the map T would grow without bound
+    p, q = (p, q) if _heaviness(p) >= _heaviness(q) else (q, p)
     own, other = p.edges(), q.edges()
     count = int(np.prod(batch)) if batch else 1
     # the map T is steep or jumps where q has little mass: the images of q's edges are edges of the integrand too
@@ -107,14 +149,19 @@ def _line_w2(p: Mixture1D, q: Mixture1D) -> Quantity:
         return (a.density(x) * (x - b.quantile(a.cdf(x), a.sf(x))) ** 2)[None]
 
     found = integrate(f, edges, tolerance=1e-9, rounds=25)
+    rest, rest_error = beyond(f, edges)
+    value = (found.value + rest)[0]
     # beyond the outermost edges of q the quantile is cut: what that could add
-    cut = np.atleast_2d(q.cdf(other[..., :1]))[:, 0] * np.atleast_2d(other)[:, 0] ** 2
-    return _finished(found.value[0], found.error[0] + cut, _too_heavy(p, q, 2), batch)
+    ends, mass = other[..., [0, -1]], np.stack([q.cdf(other)[..., 0], q.sf(other)[..., -1]], axis=-1)
+    cut = np.atleast_1d(np.sum(mass * ends**2, axis=-1)) if not q.bounded else np.zeros(1)
+    position = _ROUNDING * _farthest(p, q)
+    error = (found.error + rest_error)[0] + cut + position * (2 * np.sqrt(value) + position)
+    return _finished(value, error, _too_heavy(p, q, 2), batch)
 
 
 def _finished(value: Array, error: Array, infinite: Array, batch: tuple[int, ...]) -> Quantity:
     value = np.where(np.broadcast_to(np.atleast_1d(infinite), value.shape), np.inf, value)
-    error = np.where(np.isinf(value), 0.0, error + 1e-15 * (1 + np.abs(value)))
+    error = np.where(np.isinf(value), 0.0, error + _ROUNDING * np.abs(value))
     return Quantity(value.reshape(batch), error.reshape(batch), "quadrature over quantiles")
 
 
@@ -153,6 +200,8 @@ def plan(a: Array, b: Array, cost: Array) -> Array:
     """
     if abs(a.sum() - b.sum()) > 1e-9:
         raise ValueError(f"the two masses differ: {a.sum():.6g} and {b.sum():.6g}")
+    from scipy.optimize import linprog  # here, because the import alone takes a tenth of a second
+
     k, m = cost.shape
     rows, columns = np.repeat(np.eye(k), m, axis=1), np.tile(np.eye(m), (1, k))
     # the last equation follows from the others; leaving it out spares the solver a rounding contradiction
@@ -181,8 +230,7 @@ def critic_slope(p: Mixture1D, q: Mixture1D, x: Array) -> Array:
 
     The potential itself is an integral of this; a critic with D(real) - D(fake) = W1. Shapes as in `log_density`.
     """
-    below, above = p.cdf(x) - q.cdf(x), q.sf(x) - p.sf(x)
-    return -np.sign(np.where(np.abs(below) < np.abs(above), below, above))
+    return -np.sign(_cdf_gap(p, q, x)[0])
 
 
 def has_finite_mean(law: Mixture1D) -> bool:

@@ -83,7 +83,8 @@ def _reason(error: ValidationError) -> str:
 def _sentence(name: str, text: str, field: FieldInfo, error: ValidationError) -> str:
     allowed = allowed_values(field)
     why = f"allowed is {allowed}" if allowed else _reason(error)
-    return f"The link's {name} = “{_short(text)}” is not allowed: {why}; {_text(field.default)} is used instead."
+    used = _text(field.default) or "the default"
+    return f"The link's {name} = “{_short(text)}” is not allowed: {why}; {used} is used instead."
 
 
 def allowed_values(field: FieldInfo) -> str:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gantoys.stage.channels import Number, Swept, check_role, shape_of
 
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+FORMAT = re.compile(r"\+?(\.\d{1,2})?[feg%]")
 KINDS = ("exact", "estimated", "trained")
 
 
@@ -80,7 +81,10 @@ class Control:
 
 @dataclass(frozen=True, eq=False)
 class Readout:
-    """A live number: name, value, unit, and what kind of number it is. Infinity is shown as the sign, NaN as a dash."""
+    """A live number: name, value, unit, and what kind of number it is. Infinity is shown as the sign, NaN as a dash.
+
+    It is written with `digits` decimals, or as `form` says (`.3g`: see `scene`), unless a slot gives a format of its own.
+    """
 
     key: str
     label: str
@@ -90,10 +94,13 @@ class Readout:
     digits: int = 4
     role: str | None = None
     visible: bool = True
+    form: str = ""
 
     def __post_init__(self) -> None:
         check_key(self.key)
         check_role(self.role)
+        if self.form and not FORMAT.fullmatch(self.form):
+            raise ValueError(f"readout {self.key!r}: format {self.form!r} is not like .2f, .1e, .3g or .1%.")
         if self.kind not in KINDS:
             raise ValueError(f"readout kind {self.kind!r} is not one of {', '.join(KINDS)}.")
         if not 0 <= self.digits <= 12:

@@ -5,7 +5,8 @@ control to position i, everything swept over it shows row i; the rest stays as i
 scene around the new state, with the same `key`; what is on screen does not move.
 
 **Markup** of formulas, labels and readout names: `[text|role]` colour, `_{}` and `^{}` sub- and superscript, `*x*`
-italics, `{key}` the live number of a readout or control, `{key:.2f}` with a format (`f`, `e`, `%`, also `+.2f`). A
+italics, `{key}` the live number of a readout or control, `{key:.2f}` with a format (`f`, `e`, `%`, also `+.2f`; `.3g`
+has three significant digits and turns to a power of ten where plain digits would hide them). A
 backslash takes the next sign as it is. Nothing of it is HTML.
 
 **Films.** A control of kind "time" plays. While a film grows, send scenes with `append_from=k`: they carry the rows k,
@@ -24,13 +25,12 @@ from typing import Any
 import numpy as np
 
 from gantoys.stage.channels import Array, Layer, Swept
-from gantoys.stage.controls import Control, Readout, check_key
+from gantoys.stage.controls import FORMAT, Control, Readout, check_key
 from gantoys.stage.layers import Draw
 
 __all__ = ["Animation", "Axis", "Control", "Panel", "Readout", "Scene", "Swept"]
 
 SLOT = re.compile(r"(?<![_^\\])\{([^{}]*)\}")
-FORMAT = re.compile(r"\+?(\.\d{1,2})?[fe%]")
 
 
 @dataclass(frozen=True)

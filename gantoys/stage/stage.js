@@ -156,18 +156,20 @@ function* parseRuns(s, style) {
 
 const SUPER = { '-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹' };
 
-/** A number as it is read: real minus, infinity sign, en dash for "no number". `form`: `.2f`, `.1%`, `+.3f`, `.1e`. */
+/** A number as it is read: real minus, infinity sign, en dash for "no number". `form`: `.2f`, `.1%`, `+.3f`, `.1e`, `.3g`. */
 function format(value, digits = 2, form = '') {
   if (Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  const [, plus, given, style] = /^(\+?)(?:\.(\d+))?([fe%]?)$/.exec(form) ?? ['', '', undefined, ''];
+  const [, plus, given, style] = /^(\+?)(?:\.(\d+))?([feg%]?)$/.exec(form) ?? ['', '', undefined, ''];
   const places = given === undefined ? digits : +given;
   const shown = style === '%' ? 100 * value : value, size = Math.abs(shown);
+  const small = style === 'g' && size > 0 && size < 1e-3, large = size >= (style === 'g' ? 1e5 : 1e7) && style !== 'f' && style !== '%';
   let text;
-  if (style === 'e' || (size >= 1e7 && !style)) {
-    const [mantissa, power] = shown.toExponential(style === 'e' ? places : 2).split('e');
+  if (style === 'e' || small || large) {
+    const [mantissa, power] = shown.toExponential(style === 'e' ? places : style === 'g' ? Math.max(0, places - 1) : 2).split('e');
     text = `${mantissa}·10${[...String(+power)].map((c) => SUPER[c]).join('')}`;
-  } else text = shown.toFixed(places);
+  } else if (style === 'g') text = shown.toFixed(size ? Math.max(0, Math.min(12, places - 1 - Math.floor(Math.log10(size)))) : 0);
+  else text = shown.toFixed(places);
   if (/^-[0.]*$/.test(text)) text = text.slice(1);
   return (plus && shown > 0 ? '+' : '') + text.replace('-', '−') + (style === '%' ? ' %' : '');
 }
@@ -1181,14 +1183,14 @@ class Stage {
     if (control) return Math.max(...(control.names.length ? control.names : [...control.values].map((v) => format(v, control.digits, form))).map(digitsWide));
     let most = digitsWide(this.number(key, form));
     for (const chunks of Object.values(readout.value.sweeps ?? {})) {
-      for (const { block } of chunks) for (const v of block.data) most = Math.max(most, digitsWide(format(v, readout.digits, form)));
+      for (const { block } of chunks) for (const v of block.data) most = Math.max(most, digitsWide(format(v, readout.digits, form || readout.form)));
     }
     return most;
   }
 
   number(key, form = '') {
     const readout = this.readouts[key], control = this.controls[key];
-    if (readout) return format(this.row(readout.value)[0], readout.digits, form);
+    if (readout) return format(this.row(readout.value)[0], readout.digits, form || readout.form);
     if (!control) return '–';
     return control.names.length && !form ? control.names[this.at[key]] : format(control.values[this.at[key]], control.digits, form);
   }

@@ -19,11 +19,26 @@ def _adopt(page: Page[Any], field: str) -> None:
         page.change(**{field: value})
 
 
-def choice(page: Page[Any], field: str, label: str) -> None:
-    """One of the values that a Literal field allows."""
+def choice(page: Page[Any], field: str, label: str, *, names: Mapping[str, str] | None = None) -> None:
+    """One of the values that a Literal field allows; `names`: what is written instead of a value."""
     st.session_state[_key(page, field)] = getattr(page.state, field)
-    options = get_args(page.model.model_fields[field].annotation)
-    st.segmented_control(label, options, key=_key(page, field), on_change=_adopt, args=(page, field))
+    st.segmented_control(
+        label, _options(page, field), key=_key(page, field), format_func=lambda value: (names or {}).get(value, value),
+        on_change=_adopt, args=(page, field),
+    )  # fmt: skip
+
+
+def menu(page: Page[Any], field: str, label: str, *, names: Mapping[str, str] | None = None) -> None:
+    """As `choice`, folded up: for a field that allows many values."""
+    st.session_state[_key(page, field)] = getattr(page.state, field)
+    st.selectbox(
+        label, _options(page, field), key=_key(page, field), format_func=lambda value: (names or {}).get(value, value),
+        on_change=_adopt, args=(page, field),
+    )  # fmt: skip
+
+
+def _options(page: Page[Any], field: str) -> tuple[Any, ...]:
+    return get_args(page.model.model_fields[field].annotation)
 
 
 def switch(page: Page[Any], field: str, label: str) -> None:

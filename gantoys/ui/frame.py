@@ -75,6 +75,7 @@ class Page(Generic[StateT]):
         except ValidationError:
             return False
         st.session_state[self._slot("state")] = state
+        self.put("problems", [])
         self._write_link()
         return True
 
@@ -230,14 +231,14 @@ def open_lesson(key: str, model: type[StateT]) -> Page[StateT]:
     navigation.take_over()
     page = Page(load(key), model, lecture_view())
     asked = dict(st.query_params)
-    problems: list[str] = []
     fresh = page._slot("state") not in st.session_state
     if fresh or (set(asked) - set(links.RESERVED) and asked != page.get("link")):
         state, problems = links.read(model, asked)
         st.session_state[page._slot("state")] = state
+        page.put("problems", problems)  # said until the state changes, whatever runs the page again meanwhile
     page._write_link()
     st.markdown(f"# {page.words.question}")
-    for problem in problems[:3]:
+    for problem in page.get("problems", [])[:3]:
         st.warning(_literal(problem), icon=None)
     return page
 
@@ -254,15 +255,21 @@ def _in_roles(text: str) -> str:
 
 
 def _source(of: Callable[..., Any] | str) -> str:
-    """The source of a function; of "training/loop.py:Game.step" without importing it, for what needs torch."""
+    """The source of a function; of "training/loop.py:Game.step" without importing it: what needs torch, or a table."""
     if not isinstance(of, str):
         return inspect.getsource(of)
     file, _, name = of.partition(":")
     text = resources.files("gantoys").joinpath(file).read_text("utf-8")
     node: ast.AST = ast.parse(text)
     for part in name.split("."):
-        node = next(n for n in ast.walk(node) if getattr(n, "name", None) == part)
+        node = next(n for n in ast.walk(node) if part in _names(n))
     return textwrap.dedent(ast.get_source_segment(text, node, padded=True) or "")
+
+
+def _names(node: ast.AST) -> list[str]:
+    """What a function, a class or an assignment to a name is called."""
+    found = [getattr(node, "name", None), *(getattr(target, "id", None) for target in getattr(node, "targets", ()))]
+    return [name for name in found if name is not None]
 
 
 def _literal(text: str) -> str:

@@ -12,7 +12,7 @@ from gantoys.lessons import KEYS, load
 PHONE = {"width": 390, "height": 844}
 Open = Callable[..., Page]
 Shoot = Callable[[Page, str], None]
-# Asked for a page by its link, Streamlit first looks for the server below that link, and the browser notes the two 404s.
+# Opened by a link to a page, Streamlit first looks for its server below that link; the browser notes two 404s.
 PROBE = "Failed to load resource: the server responded with a status of 404 (Not Found)"
 SMALL = """() => { const out = [], walk = (root) => { for (const e of root.querySelectorAll('*')) {
   if (e.shadowRoot) walk(e.shadowRoot);
@@ -108,7 +108,7 @@ def test_lecture_view_is_large_and_works_by_keys_alone(lesson: Callable[..., Pag
     words = load(key)
     assert all(bottom(page.get_by_role("button", name=row.label)) <= 720 for row in words.tries)
     page.keyboard.press("2")
-    expect(page.get_by_text(words.tries[1].ask)).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("Before it moves:")).to_be_visible(timeout=10_000)
     expect(page.get_by_role("button", name=words.tries[1].options[0])).to_be_visible()
     page.wait_for_timeout(500)
     page.keyboard.press(str(words.tries[1].right + 1))

@@ -1,0 +1,66 @@
+"""What distributions of every dimension share: checks of their parameters, log-sum-exp, the heaviest tail, notation."""
+
+import numpy as np
+
+Array = np.ndarray
+MAX_COMPONENTS = 256
+WEIGHT_TOLERANCE = 1e-9
+
+
+def log_sum_exp(terms: Array) -> Array:
+    """log sum exp down axis 0; -inf where all terms are."""
+    if len(terms) == 1:
+        return terms[0]
+    top = np.max(terms, axis=0)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return top + np.log(np.sum(np.exp(terms - top), axis=0))
+
+
+def checked_weights(weights: Array, what: str) -> Array:
+    if weights.shape[-1] > MAX_COMPONENTS:
+        raise ValueError(f"{weights.shape[-1]} {what} are too many: at most {MAX_COMPONENTS} are allowed")
+    if weights.shape[-1] == 0:
+        raise ValueError(f"no {what} given: at least one is needed")
+    if not np.all(np.isfinite(weights)) or np.any(weights < 0):
+        raise ValueError(f"weights must be finite and not negative, got {short(weights)}")
+    total = weights.sum(axis=-1)
+    if np.any(np.abs(total - 1) > WEIGHT_TOLERANCE):
+        raise ValueError(f"weights must sum to 1, got {short(weights)} with sum {float(np.ravel(total)[0]):.6g}")
+    return weights
+
+
+def short(values: Array) -> str:
+    flat = np.ravel(values)
+    text = ", ".join(f"{v:.6g}" for v in flat[:6])
+    return f"[{text}{', ...' if flat.size > 6 else ''}]"
+
+
+def number(value: float) -> str:
+    return f"{float(value):.12g}"
+
+
+def single(batch: tuple[int, ...]) -> None:
+    if batch:
+        raise ValueError("this needs a single distribution, not a sweep of them")
+
+
+def _same(a: Array, b: Array) -> Array:
+    """Equal up to rounding: exponents of tails come out of squares and quotients."""
+    with np.errstate(invalid="ignore"):
+        return (a == b) | (np.abs(a - b) <= 1e-12 * np.maximum(np.abs(a), np.abs(b)))
+
+
+def heaviest(tails: Array) -> Array:
+    """The tail that decides, among those on the second last axis: smallest A, then B, then C."""
+    a, b, c = (tails[..., i] for i in range(3))
+    a_min = a.min(-1, keepdims=True)
+    b_min = np.where(_same(a, a_min), b, np.inf).min(-1, keepdims=True)
+    c_min = np.where(_same(a, a_min) & _same(b, b_min), c, np.inf).min(-1)
+    return np.stack([a_min[..., 0], b_min[..., 0], c_min], axis=-1)
+
+
+def sum_notation(weights: Array, parts: list[str]) -> str:
+    if len(parts) == 1:
+        return parts[0]
+    return "+".join(f"{float(w)!r}*{part}" for w, part in zip(weights, parts, strict=True))

@@ -1,0 +1,184 @@
+"""p_data, p_G with the arrows its samples feel, D*, and the size of both gradients wherever p_G might stand."""
+
+import json
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from gantoys.maths import LOSSES, Mixture1D, generator_gradients, normal, optimal_discriminator, parse, sample_gradients
+from gantoys.maths.compare import Quantity
+from gantoys.pictures.generator_gradients.state import (
+    FURTHEST, HIGH, LOW, NEAREST, ROLES, SAMPLES, GradientState, pair, short,
+)  # fmt: skip
+from gantoys.pictures.sweeps import slider
+from gantoys.stage.channels import Layer
+from gantoys.stage.layers import Area, Arrows, Curve, Handle, Points, Rule, Text
+from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
+
+Array = np.ndarray
+POSITIONS, POINTS = 97, 257
+ARROW = 0.25  # length of an arrow per unit of gradient
+LONGEST = 12.0  # the gradient at which an arrow is cut: no longer one would fit
+SIDE = 5.0  # a p_G to the right of it has its names on the left
+SMALLEST, LARGEST = 1e-8, 1e6  # what the axis of the gradients may reach to
+BEYOND = 1e30  # curves are drawn no higher, far above the axis
+
+
+def _settled(found: Quantity) -> Array:
+    """The values, with 0 for what is smaller than its own error."""
+    return np.where(np.abs(found.value) <= found.error, 0.0, found.value)
+
+
+def gradient_at(p: Mixture1D, shift: Array, scale: float, key: str) -> Array:
+    """d/dshift of the loss `key` at p_G = N(shift, scale^2), (S,)."""
+    q = normal(shift, np.full(len(shift), scale))
+    return _settled(generator_gradients(p, q, "shift", (key,))[key])
+
+
+@lru_cache(maxsize=256)
+def _over_the_axis(data: str, scale: float, key: str) -> Array:
+    """The gradient at every position of the slider; it costs the most, and stays while p_G moves."""
+    law = parse(data)
+    assert isinstance(law, Mixture1D)
+    return gradient_at(law, np.linspace(NEAREST, FURTHEST, POSITIONS), scale, key)
+
+
+@lru_cache(maxsize=1)
+def by_autograd() -> dict[str, Any]:
+    """What `python -m gantoys.training.autograd` found for p_data = N(0,1), as it comes with gantoys."""
+    return json.loads(resources.files("gantoys.lessons").joinpath("autograd.json").read_text("utf-8"))  # type: ignore[no-any-return]
+
+
+def _gradients(state: GradientState, control: Control) -> tuple[Array, Array]:
+    """Both losses' gradients over the slider's positions, its start being the state's own shift."""
+    found = []
+    for key in state.keys:
+        values = _over_the_axis(state.data, state.scale, key).copy()
+        values[control.start] = gradient_at(state.p, np.array([control.value]), state.scale, key)[0]
+        found.append(values)
+    return found[0], found[1]
+
+
+def separation_scene(state: GradientState) -> Scene:
+    """Densities with arrows, D*, and the gradients on a log axis, all moving with the place of p_G."""
+    p = state.p
+    control = slider("shift", "mean of *p*_{G}", NEAREST, FURTHEST, state.shift, count=POSITIONS, role="fake")
+    shift = np.asarray(control.values)
+    q = normal(shift, np.full(len(shift), state.scale))
+    x = np.linspace(LOW, HIGH, POINTS)
+    first, second = _gradients(state, control)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(second / first)
+    centre = optimal_discriminator(p, q, shift[:, None]).value[:, 0]
+    a, b = pair(state)
+    values: dict[str, Array] = {"ga": first, "gb": second, "ratio": ratio, "d": centre}
+    labels = {"ga": f"gradient, {a}", "gb": f"gradient, {b}", "ratio": "size, second ÷ first", "d": "*D*^{*} at *p*_{G}’s mean"}
+    roles = {"ga": ROLES[0], "gb": ROLES[1], "ratio": None, "d": "disc"}
+    bare = Axis(LOW, HIGH, visible=False)
+    top = 1.1 * max(float(p.density(x).max()), 0.4 / state.scale)
+    low, high = _decades(first, second)
+    here = Rule(at=_over(shift), axis="x", role="muted")
+    judge = (
+        Rule(at=0.5, role="muted", label="cannot tell: ½"),
+        here,
+        Curve(x=x, y=_over(optimal_discriminator(p, q, x).value), role="disc", label="*D*^{*}(*x*)"),
+        Points(x=_over(shift[:, None]), y=_over(centre[:, None]), role="disc", size=5, opacity=1),
+    )
+    return Scene(
+        key="gradients-separation",
+        alt=(
+            f"Densities of the data and of a generator that stands at {{shift}}; the best discriminator between them; and on a "
+            f"log axis the gradient that the generator gets: {{ga}} with the {short(state.loss)} loss, {{gb}} with "
+            f"the {short(state.other)} loss."
+        ),
+        panels=(
+            Panel(bare, Axis(-0.46 * top, top, "density, and what samples feel", visible=False), _densities(state, control, q, x, top), height_ratio=1.3),
+            Panel(bare, Axis(0, 1, "[*D*^{*}(*x*)|disc]", ticks=(0, 0.5, 1)), judge, row=1, height_ratio=0.62),
+            Panel(Axis(LOW, HIGH, "*x*, mean of *p*_{G}"), Axis(low, high, "size of the gradient", log=True), _cliff(state, control, first, second), row=2, height_ratio=1.3),
+        ),
+        controls=(control,),
+        readouts=tuple(
+            Readout(key, labels[key], Swept({"shift": values[key]}), form=".4g", role=roles[key]) for key in values
+        ),
+        formula=f"*D* = *D*^{{*}}, frozen:  {_meaning(state.loss, a, 'ga')},  {_meaning(state.other, b, 'gb')}",
+    )  # fmt: skip
+
+
+def _over(rows: Array) -> Swept:
+    return Swept({"shift": rows})
+
+
+def _meaning(key: str, colour: str, slot: str) -> str:
+    """ "loss: 0.296 = slope of 2 JS" in the stage's markup."""
+    descends = LOSSES[key].descends
+    if descends.startswith("no "):
+        return f"{colour} {{{slot}}}, the slope of no divergence"
+    words = descends.replace("q‖p", "*p*_{G}‖*p*_{data}").replace("p‖q", "*p*_{data}‖*p*_{G}")
+    return f"{colour} {{{slot}}} = slope of {words}"
+
+
+def _size(values: Any) -> Array:
+    return np.minimum(np.abs(values), BEYOND)
+
+
+def _decades(*curves: Array) -> tuple[float, float]:
+    """Whole powers of ten around both curves, from where p_G has left p_data."""
+    sizes = np.abs(np.concatenate([curve[POSITIONS // 10 :] for curve in curves]))
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    if not len(sizes):
+        return 1e-2, 10.0
+    low, high = 10 ** np.floor(np.log10(sizes.min())), 10 ** np.ceil(np.log10(1.5 * sizes.max()))
+    return float(np.clip(low, SMALLEST, 1e-2)), float(np.clip(high, 10.0, LARGEST))
+
+
+def _densities(state: GradientState, control: Control, q: Mixture1D, x: Array, top: float) -> tuple[Layer, ...]:
+    """Both densities, and below them one lane for each loss: nine samples of p_G and where they are pushed."""
+    p, shift = state.p, np.asarray(control.values)
+    places = shift[:, None] + state.scale * SAMPLES
+    right = shift <= SIDE
+    reach = 1.75 * state.scale
+    density = q.density(x)
+    layers: list[Layer] = [
+        Area(x=x, y=p.density(x), role="real"),
+        Area(x=x, y=_over(density), role="fake"),
+        Curve(x=x, y=p.density(x), role="real", label="*p*_{data}"),
+        Curve(x=x, y=_over(density), role="fake", label="*p*_{G}"),
+    ]
+    for lane, key, role in zip((-0.15 * top, -0.34 * top), state.keys, ROLES, strict=True):
+        felt = np.nan_to_num(sample_gradients(p, q, places, key))
+        push = np.clip(-felt, -LONGEST, LONGEST)
+        lanes = np.full(len(SAMPLES), lane)
+        tip = np.minimum((places + ARROW * push).min(axis=1), shift - reach) - 0.35
+        layers += [
+            Arrows(x=_over(places), y=lanes, dx=_over(push), dy=np.zeros(len(SAMPLES)), scale=ARROW, role=role),
+            Points(x=_over(places), y=lanes, role=role, size=2.6, opacity=0.9),
+            Text(x=_over(np.where(right, shift + reach + 0.3, np.nan)), y=lane, text=short(key), align="left", role=role),
+            Text(x=_over(np.where(right, np.nan, tip)), y=lane, text=short(key), align="right", role=role),
+        ]
+    peak = 0.3989422804 / state.scale
+    layers.append(Handle(control="shift", x=_over(shift), y=min(peak, 0.97 * top), role="fake"))
+    return tuple(layers)
+
+
+def _cliff(state: GradientState, control: Control, first: Array, second: Array) -> tuple[Layer, ...]:
+    """The size of each gradient over the whole axis, autograd's values on it, and where p_G is now."""
+    shift = np.asarray(control.values)
+    layers: list[Layer] = [Rule(at=_over(shift), axis="x", role="muted")]
+    stored = by_autograd()
+    known = state.scale == stored["scale"] and str(state.p) == stored["data"]
+    told = False
+    for key, role, values in zip(state.keys, ROLES, (first, second), strict=True):
+        layers.append(Curve(x=shift, y=_size(values), role=role, label=short(key)))
+        if known and key in stored["gradients"]:
+            layers.append(
+                Points(
+                    x=np.array(stored["shifts"]), y=_size(stored["gradients"][key]), role=role, size=3.6, opacity=0.9,
+                    hollow=True, label="" if told else "○ autograd",
+                )
+            )  # fmt: skip
+            told = True
+    for role, values in zip(ROLES, (first, second), strict=True):
+        layers.append(Points(x=_over(shift[:, None]), y=_over(_size(values)[:, None]), role=role, size=5.5, opacity=1))
+    return tuple(layers)

@@ -1,0 +1,43 @@
+"""Why does the generator stop learning when D is good?"""
+
+import streamlit as st
+
+from gantoys.maths import LOSSES, generator_gradients, gradient_flow, sample_gradients
+from gantoys.pictures import generator_gradients as picture
+from gantoys.ui import controls, frame
+
+VIEWS = {"separation": "gradients", "losses": "the losses", "race": "let go of p_G"}
+LABELS = {key: row.label for key, row in LOSSES.items()}
+
+
+def choose() -> None:
+    """Which view, and the two losses in it."""
+    if page.lecture:
+        return
+    view, one, two = st.columns([1.5, 1, 1], vertical_alignment="bottom")
+    with view:
+        controls.choice(page, "show", "Show", names=VIEWS)
+    with one:
+        controls.menu(page, "loss", "G follows", names=LABELS)
+    with two:
+        controls.menu(page, "other", "beside", names=LABELS)
+
+
+def more(page: frame.Page[picture.GradientState]) -> None:
+    """The data, the spread of p_G, and what the losses are drawn against."""
+    controls.presets(page, picture.PRESETS, "data with a name")
+    one, two, three = st.columns([2, 1, 1])
+    with one:
+        controls.notation(page, "data", "p_data, in the notation of this site")
+    with two:
+        controls.number(page, "scale", "standard deviation of p_G", step=0.1)
+    with three:
+        controls.choice(page, "against", "the losses against")
+
+
+page = frame.open_lesson("generator-gradients", picture.GradientState)
+page.picture(picture.scene, more=more, beside=choose)
+page.rest(
+    code=(generator_gradients, sample_gradients, "maths/losses.py:LOSSES", gradient_flow, "training/autograd.py:gradient"),
+    build=picture.scene,
+)
