@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from figures import Clock, Row, quantile
+from figures import RATE, Clock, Row, quantile
 from playwright.sync_api import Browser, Error, FloatRect, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -252,8 +252,8 @@ def rows(ours: Measured, other: Measured) -> list[Row]:
 
     fresh = f"first picture, fresh server, worst of {len(ours.fresh)}"
     return [
-        Row("moves of the hand while dragging", "1/s", ours.inputs_per_second, other.inputs_per_second),
-        Row("pictures while dragging", "1/s", ours.pictures_per_second, other.pictures_per_second, least=25),
+        Row("moves of the hand while dragging", "per s", ours.inputs_per_second, other.inputs_per_second),
+        Row("pictures while dragging", RATE, ours.pictures_per_second, other.pictures_per_second, least=25),
         Row("messages sent while dragging", "", ours.sent, other.sent, most=0),
         # with plain widgets the hand sees nothing before it lets go
         *pair("input to picture", "hand", 30, other_series="released"),

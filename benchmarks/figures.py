@@ -1,9 +1,12 @@
 """What the benchmarks share: percentiles, the machine's load, and a table for people."""
 
+import math
 import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+RATE = "1/s"
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,9 @@ class Row:
 
     @property
     def ratio(self) -> str:
-        """How many times the other way's figure is ours."""
-        if self.other is None:
-            return ""
-        return f"{self.other / self.ours:.1f}x" if self.ours > 0 else "-"
+        """How many times better ours is: faster where a time is measured, more where a rate is."""
+        above, below = (self.ours, self.other) if self.unit == RATE else (self.other, self.ours)
+        return f"{above / below:.1f}x" if above is not None and below else ""
 
 
 class Clock:
@@ -48,7 +50,7 @@ class Clock:
 def quantile(values: Iterable[float], share: float) -> float:
     """The smallest of the values that at least `share` of them do not exceed; NaN without values."""
     ranked = sorted(values)
-    return ranked[max(0, -int(-share * len(ranked) // 1) - 1)] if ranked else float("nan")
+    return ranked[math.ceil(share * len(ranked)) - 1] if ranked else float("nan")
 
 
 def load() -> str:
@@ -66,9 +68,9 @@ def number(value: float | None) -> str:
     return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 
-def table(rows: list[Row], *, other: str = "", times: str = "other/ours") -> str:
+def table(rows: list[Row], *, other: str = "") -> str:
     """The rows in columns; `other` heads the column of the other way."""
-    head = ("", "unit", "gantoys", other, times if other else "", "must hold")
+    head = ("", "unit", "gantoys", other, "better" if other else "", "must hold")
     lines = [head] + [(r.name, r.unit, number(r.ours), number(r.other), r.ratio, r.verdict) for r in rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     signs = [str.ljust, str.ljust, str.rjust, str.rjust, str.rjust, str.ljust]

@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gantoys.maths import DIVERGENCES, divergences, optimal_discriminator, parse
+from gantoys.maths import DIVERGENCES, Mixture1D, divergences, optimal_discriminator, parse
 from gantoys.pictures import optimal_discriminator as picture
 
 REAL, FAKE, DISC, THEORY = "#0072B2", "#D55E00", "#009E73", "#5B6470"
@@ -24,6 +24,7 @@ def figure(state: picture.OptimalState) -> tuple[go.Figure, float]:
     """The three panels at a state, and JS."""
     x = np.linspace(picture.LOW, picture.HIGH, picture.POINTS)
     p, q = parse(state.data), picture.generator(state)
+    assert isinstance(p, Mixture1D)
     log_p, log_q = p.log_density(x), q.log_density(x)
     best = optimal_discriminator(p, q, x)
     panels = make_subplots(rows=3, cols=1, shared_xaxes=True, row_heights=[0.44, 0.34, 0.22], vertical_spacing=0.05)

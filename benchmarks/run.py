@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from figures import Clock, Row, load, table
+from figures import RATE, Clock, Row, load, table
 
 HERE = Path(__file__).resolve().parent
 SECONDS = 200.0  # after that, series stop where they are
@@ -22,7 +22,8 @@ def browser() -> list[Row]:
     """The lesson in Chromium against plain widgets."""
     import browser as part
 
-    print("In the browser: the optimal-discriminator lesson, and the same picture with st.slider + st.plotly_chart")
+    print("In the browser, by the clock: the optimal-discriminator lesson, and the same picture")
+    print("with st.slider + st.plotly_chart")
     found = part.run(Clock(SECONDS))
     print(table(found, other="plotly"))
     return found
@@ -32,7 +33,7 @@ def theory() -> list[Row]:
     """The exact theory."""
     import theory as part
 
-    print("Theory")
+    print("Theory, in ms of the processor's time")
     found = part.run()
     print(table(found))
     return found
@@ -40,12 +41,12 @@ def theory() -> list[Row]:
 
 def training() -> list[Row]:
     """The training loop against the textbook's, in a process of its own: this one stays without torch."""
-    print("Training: ring of eight, 2-128-128-2 against 2-128-128-1, batch 256, one thread")
+    print("Training, per second of the processor's time: ring of eight, 2-128-128-2 against 2-128-128-1,")
+    print("batch 256, one thread")
     call = [sys.executable, str(HERE / "training.py")]
     answer = json.loads(subprocess.run(call, capture_output=True, text=True, check=True, timeout=90).stdout)
-    found = [Row("steps, median of turns", "1/s", answer["gantoys"], answer["textbook"])]
-    print(table(found, other="textbook", times="textbook/ours"))
-    print(f"  gantoys' loop is {answer['ratio']:.2f} times as fast (median of turns)")
+    found = [Row("steps, median of turns", RATE, answer["gantoys"], answer["textbook"])]
+    print(table(found, other="textbook"))
     return found
 
 

@@ -6,7 +6,7 @@ from gantoys.maths import LOSSES, generator_gradients, gradient_flow, sample_gra
 from gantoys.pictures import generator_gradients as picture
 from gantoys.ui import controls, frame
 
-VIEWS = {"separation": "gradients", "losses": "the losses", "race": "let go of p_G"}
+VIEWS = {"separation": "gradients", "losses": "the losses", "race": "let go of G"}
 LABELS = {key: row.label for key, row in LOSSES.items()}
 
 
@@ -18,9 +18,9 @@ def choose() -> None:
     with view:
         controls.choice(page, "show", "Show", names=VIEWS)
     with one:
-        controls.menu(page, "loss", "G follows", names=LABELS)
+        controls.menu(page, "loss", "first loss of G", names=LABELS)
     with two:
-        controls.menu(page, "other", "beside", names=LABELS)
+        controls.menu(page, "other", "second loss of G", names=LABELS)
 
 
 def more(page: frame.Page[picture.GradientState]) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-KEYS = tuple(k for k in ("start", "game", "optimal-discriminator", "generator-gradients") if resources.files(__name__).joinpath(f"{k}.toml").is_file())
+KEYS = ("start", "game", "optimal-discriminator", "generator-gradients")
 """The lessons in the order of the path."""
 
 

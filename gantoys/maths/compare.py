@@ -26,6 +26,7 @@ _TINY_MASS, _TINY_PLANE_MASS = 1e-14, 1e-9
 _LARGEST = 700.0  # exp of more overflows
 _OVERFLOW = 1e280  # an integrand beyond this makes its divergence infinite as far as floating point can say
 _SMALL_TAIL = 1e-17  # tails are followed until density times distance is below this
+_CROWDED = 0.4
 _ILL_PLACED = 1e3  # positions are taken from the narrowest component when they are this many scales from zero
 _EPS = float(np.finfo(float).eps)
 
@@ -146,12 +147,25 @@ def _pair_edges(p: Mixture1D, q: Mixture1D, powers: list[float]) -> Array | None
 
 
 def joint_edges(p: Mixture1D, q: Mixture1D, powers: list[float] | None = None) -> Array:
-    """Panel edges for integrands in p and q: (S, M), S = 1 for single distributions."""
+    """Panel edges for integrands in p and q: (S, M), S = 1 for single distributions.
+
+    Where components overlap their edges crowd; one that follows another at less than _CROWDED of its own gap is left out.
+    """
     batch = np.broadcast_shapes(p.batch, q.batch)
-    parts = [np.broadcast_to(e, (*batch, e.shape[-1])) for e in (p.edges(), q.edges())]
+    positions, gaps = (
+        np.concatenate([np.broadcast_to(part, (*batch, part.shape[-1])) for part in parts], axis=-1)
+        for parts in zip(p.edges_and_gaps(), q.edges_and_gaps(), strict=True)
+    )
+    order = np.argsort(positions, axis=-1)
+    edges = np.atleast_2d(np.take_along_axis(positions, order, -1)).copy()
+    room = _CROWDED * np.atleast_2d(np.take_along_axis(gaps, order, -1))
+    last = edges[:, 0].copy()
+    for m in range(1, edges.shape[1] - 1):
+        # a panel without width is dropped by the quadrature
+        last = np.where(edges[:, m] - last < room[:, m], last, edges[:, m])
+        edges[:, m] = last
     extra = _pair_edges(p, q, powers or [])
-    parts += [extra] if extra is not None else []
-    return np.atleast_2d(np.sort(np.concatenate(parts, axis=-1), axis=-1))
+    return edges if extra is None else np.sort(np.concatenate([edges, np.atleast_2d(extra)], axis=-1), axis=-1)
 
 
 def centred(p: Mixture1D, q: Mixture1D) -> tuple[Mixture1D, Mixture1D]:

@@ -26,7 +26,8 @@ class Kind:
     `edges(shape)` are the non-negative distances from the centre between which an integrand is smooth enough for a
     Gauss-Kronrod panel; `tail(shape)` gives, for the left and the right side, (A, B, C) of
     log density ~ -A z^2 - B |z| - C log|z|, with A = inf where the law has no tail; `mean` and `variance` are moments
-    of z (inf or NaN where they do not exist).
+    of z (inf or NaN where they do not exist); `bounded` laws live on [0, 1] with jumps at both ends, `kinked` ones have a
+    corner at 0.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Kind:
     mean: Callable[[Array], Array]
     variance: Callable[[Array], Array]
     bounded: bool = False
+    kinked: bool = False
 
 
 def _log_normal(z: Array, shape: Array) -> Array:
@@ -174,6 +176,7 @@ KINDS = {
             lambda s: ((0.0, 1.0, 0.0), (0.0, 1.0, 0.0)),
             _zero,
             lambda s: _zero(s) + 2,
+            kinked=True,
         ),
     )
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -70,13 +70,12 @@ class Mixture1D:
         """The distributions of the given sweep rows, as a new sweep; a single distribution stays itself."""
         if not self.batch:
             return self
-        return replace(
-            self,
-            weights=self.weights[rows],
-            locs=self.locs[rows],
-            scales=self.scales[rows],
-            shapes=self.shapes[rows],
-        )
+        # rows of a checked law need no second check, which would cost as much as the quadrature that asks for them
+        taken = object.__new__(Mixture1D)
+        object.__setattr__(taken, "kinds", self.kinds)
+        for name in ("weights", "locs", "scales", "shapes"):
+            object.__setattr__(taken, name, getattr(self, name)[rows])
+        return taken
 
     def _each(self, name: str, x: Array) -> Array:
         """The kinds' function `name` at the standardised x, shape (K, ..., n): sums over components run down axis 0."""
@@ -167,15 +166,23 @@ class Mixture1D:
         return x
 
     def edges(self) -> Array:
-        """Sorted positions (M,) or (S, M) between which the density is smooth on a scale a quadrature panel can follow."""
-        parts = []
+        """Sorted positions (M,) or (S, M); between two an integrand is smooth enough for a quadrature panel to follow."""
+        return np.sort(self.edges_and_gaps()[0], axis=-1)
+
+    def edges_and_gaps(self) -> tuple[Array, Array]:
+        """The edges component by component, and how close the next may come: 0 where the density has a kink or a jump."""
+        parts, gaps = [], []
         for k, kind in enumerate(self.kinds):
             row = KINDS[kind]
             # edges of a kind may depend on its shape; a sweep over the shape shares those of its heaviest tail
             steps = row.edges(float(np.min(self.shapes[..., k])))
-            steps = steps if row.bounded else np.concatenate([-steps[:0:-1], steps])
+            gap = np.diff(steps, append=2 * steps[-1] - steps[-2]) * (0.0 if row.bounded else 1.0)
+            gap[0] *= 0.0 if row.kinked else 1.0
+            if not row.bounded:
+                steps, gap = np.concatenate([-steps[:0:-1], steps]), np.concatenate([gap[:0:-1], gap])
             parts.append(self.locs[..., k, None] + self.scales[..., k, None] * steps)
-        return np.sort(np.concatenate(parts, axis=-1), axis=-1)
+            gaps.append(self.scales[..., k, None] * gap)
+        return np.concatenate(parts, axis=-1), np.concatenate(gaps, axis=-1)
 
     def tails(self) -> Array:
         """(..., 2, 3): A, B, C of log p ~ -A x^2 - B |x| - C log|x| on the left and the right; A = inf without a tail."""

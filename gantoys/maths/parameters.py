@@ -5,14 +5,15 @@ import numpy as np
 Array = np.ndarray
 MAX_COMPONENTS = 256
 WEIGHT_TOLERANCE = 1e-9
+_LOWEST = -1e308
 
 
 def log_sum_exp(terms: Array) -> Array:
     """log sum exp down axis 0; -inf where all terms are."""
     if len(terms) == 1:
         return terms[0]
-    top = np.max(terms, axis=0)
-    top = np.where(np.isfinite(top), top, 0.0)
+    # the floor keeps -inf - -inf out of the exponent
+    top = np.maximum(np.max(terms, axis=0), _LOWEST)
     with np.errstate(divide="ignore"):
         return top + np.log(np.sum(np.exp(terms - top), axis=0))
 

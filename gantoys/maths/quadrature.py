@@ -114,7 +114,7 @@ def integrate(
 
 
 _PROBES = np.array([0.0, 0.2, 0.4, 0.6, 0.8])
-_SEARCH_ROUNDS = 80
+_CHORDS, _SEARCH_ROUNDS = 16, 80
 
 
 def with_zeros(g: Function, edges: Array) -> Array:
@@ -146,21 +146,23 @@ def with_zeros(g: Function, edges: Array) -> Array:
 
 
 def _roots(g: Function, rows: Array, low: Array, high: Array, at_low: Array, at_high: Array) -> Array:
-    """The zeros between low and high, where g has opposite signs: Illinois (Dowell & Jarratt 1971), bisection at times."""
-    x = 0.5 * (low + high)
+    """The zeros between low and high, where g has opposite signs: Illinois (Dowell & Jarratt 1971), later bisection."""
+    x, enough, before = 0.5 * (low + high), 1e-14 * (high - low), np.zeros(len(rows), bool)
     for turn in range(_SEARCH_ROUNDS if len(rows) else 0):
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             chord = high - at_high * (high - low) / (at_high - at_low)
-        inside = (chord >= low) & (chord <= high) & (turn % 4 != 3)
+        inside = (chord >= low) & (chord <= high) & (turn < _CHORDS)
         last, x = x, np.where(inside, chord, 0.5 * (low + high))
         with np.errstate(invalid="ignore"):
             value = np.nan_to_num(g(rows, x[:, None])[:, 0])
+        if np.all((value == 0) | (np.abs(x - last) <= enough + 1e-15 * np.abs(x))):
+            break
         left = np.sign(value) == np.sign(at_low)
         # the end that stays twice in a row weighs half, or it would stay for ever
-        at_high, at_low = np.where(left, at_high / 2, value), np.where(left, value, at_low / 2)
+        weight = np.where(left == before, 0.5, 1.0) if turn else 1.0
+        at_high, at_low = np.where(left, at_high * weight, value), np.where(left, value, at_low * weight)
+        before = left
         low, high = np.where(left, x, low), np.where(left, high, x)
-        if turn % 4 != 3 and np.all((value == 0) | (np.abs(x - last) <= 1e-15 * np.abs(x))):
-            break
     return x
 
 

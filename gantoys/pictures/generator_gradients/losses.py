@@ -39,9 +39,9 @@ def losses_scene(state: GradientState) -> Scene:
     labels = {"sa": f"slope, {a}", "sb": f"slope, {b}", "ratio": "second ÷ first", "d": "*D*^{*} at *p*_{G}’s mean"}
     roles = {"sa": ROLES[0], "sb": ROLES[1], "ratio": None, "d": "disc"}
     readouts = [Readout(key, labels[key], _over(values[key]), form=".4g", role=roles[key]) for key in values]
-    readouts.append(Readout("minus_a", "−*a*", _over(-best.logit[:, -1]), digits=2, visible=False))
+    readouts.append(Readout("minus_a", "−*a*", _over(-best.logit[:, -1]), digits=1, visible=False))
     against_d = state.against == "D"
-    axis = Axis(0, 1, "*D*(*x*)", ticks=(0, 0.5, 1)) if against_d else Axis(LOWEST, HIGHEST, "logit *a* of *D*")
+    axis = Axis(0, 1, "*D*(*x*)", ticks=(0, 0.5, 1), tick_labels=("0", "½", "1")) if against_d else Axis(LOWEST, HIGHEST, "logit *a* of *D*")
     sides = (
         ("the generator’s loss", LARGEST_VALUE, [row.generator for row in rows]),
         ("its slope per logit", LARGEST_SLOPE, [row.generator_slope for row in rows]),
@@ -54,7 +54,8 @@ def losses_scene(state: GradientState) -> Scene:
             curve = function(DENSE)
             seen = np.abs(DENSE) <= LARGEST_VALUE
             low, high = min(low, float(curve[seen].min())), max(high, float(curve[seen].max()))
-            layers.append(Curve(x=_across(DENSE, against_d), y=curve, role=role, label=short(key)))
+            aside = None if column == 0 else 0.25 if against_d else -4.0
+            layers.append(Curve(x=_across(DENSE, against_d), y=curve, role=role, label=short(key), label_at=aside))
             layers += _dots(row, best.logit, function, role, against_d)
         panels.append(Panel(axis, _margin(max(low, -most), min(high, most), title), tuple(layers), column=column))
     return Scene(
@@ -98,7 +99,7 @@ def _dots(row: Loss, log_ratio: Array, function, role: str, against_d: bool) -> 
 def _formula(state: GradientState, a: str, b: str) -> str:
     if state.keys == GOODFELLOW:
         return (
-            f"slope per logit at *p*_{{G}}’s mean:  {a} [−σ(*a*)|fake] = {{sa}},  {b} [−σ(−*a*)|accent] = {{sb}};  "
-            "same sign, ratio e^{−*a*} = e^{{minus_a}} = {ratio}"
+            f"at *p*_{{G}}’s mean:  {a} [−σ(*a*)|fake] = {{sa:.4f}},  {b} [−σ(−*a*)|accent] = {{sb:.4f}};  "
+            "same sign, ratio e^{−*a*} = e^{{minus_a}} = {ratio:.3g}"
         )
-    return f"slope per logit at *p*_{{G}}’s mean:  {a} {{sa}},  {b} {{sb}},  ratio {{ratio}}"
+    return f"slope per logit at *p*_{{G}}’s mean:  {a} = {{sa:.3g}},  {b} = {{sb:.3g}},  ratio = {{ratio:.3g}}"

@@ -7,7 +7,7 @@ import numpy as np
 
 from gantoys.maths import Mixture1D, divergences, gradient_flow, normal, parse
 from gantoys.pictures.generator_gradients.state import (
-    DURATION, FURTHEST, HIGH, LOW, NEAREST, ROLES, GradientState, pair, short,
+    DURATION, FURTHEST, HIGH, LOW, NEAREST, ROLES, GradientState, left_flank, pair, short,
 )  # fmt: skip
 from gantoys.pictures.sweeps import slider
 from gantoys.stage.channels import Layer
@@ -56,8 +56,8 @@ def race_scene(state: GradientState) -> Scene:
     start = slider("start", "where *p*_{G} starts", NEAREST, FURTHEST, state.shift, role="fake")
     a, b = pair(state)
     readouts = tuple(
-        Readout(f"{key}{side}", f"{word}, {loss}", _over(getattr(found, field)), form=".3g", role=role, unit=unit)
-        for key, word, field, unit in (("js", "JS", "js", "nats"), ("m", "mean", "mean", ""))
+        Readout(f"{key}{side}", f"{word}, {loss}", _over(getattr(found, field)), digits=digits, role=role, unit=unit)
+        for key, word, field, unit, digits in (("js", "JS", "js", "nats", 4), ("m", "mean", "mean", "", 3))
         for side, loss, role, found in zip("ab", (a, b), ROLES, runs, strict=True)
     )
     along = Axis(0, DURATION, "time of the flow")
@@ -69,15 +69,15 @@ def race_scene(state: GradientState) -> Scene:
             "perfect discriminator. At time {time} their means are {ma} and {mb}, and JS is {jsa} and {jsb} nats."
         ),
         panels=(
-            Panel(Axis(LOW, HIGH, "*x*"), *_densities(state, runs, start), height_ratio=1.25),
-            Panel(bare, *_means(state, runs, time), row=1, height_ratio=0.9),
-            Panel(along, Axis(0, 0.75, "JS, nats", ticks=(0, 0.25, 0.5)), _js(state, runs, time), row=2, height_ratio=0.9),
+            Panel(Axis(LOW, HIGH, "*x*"), *_densities(state, runs, start), width_ratio=1.25, rows=2),
+            Panel(bare, Axis(0, 0.8, "JS, nats", ticks=(0, 0.2, 0.4, 0.6)), _js(state, runs, time), column=1),
+            Panel(along, *_means(state, runs, time), row=1, column=1, lecture=False),
         ),
         controls=(clock, start),
         readouts=readouts,
         formula=(
-            "*D* = *D*^{*} at every instant:  d(mean)/d*t* = −∂*L*/∂(mean);  at *t* = {time}  JS = [{jsa}|fake] with the "
-            f"{a} loss, [{{jsb}}|accent] with the {b} one"
+            "*D* = *D*^{*} always,  d mean / d *t* = −∂*L* / ∂ mean;  at *t* = {time}  "
+            f"{a} JS = {{jsa}},  {b} JS = {{jsb}} nats"
         ),
     )
 
@@ -92,7 +92,7 @@ def _densities(state: GradientState, runs: list[Run], start: Control) -> tuple[A
     starts = np.asarray(start.values)
     waiting = normal(starts, np.full(len(starts), state.scale)).density(x)
     top = 1.12 * max(float(p_x.max()), float(waiting.max()))
-    layers: list[Layer] = [Area(x=x, y=p_x, role="real"), Curve(x=x, y=p_x, role="real", label="*p*_{data}")]
+    layers: list[Layer] = [Area(x=x, y=p_x, role="real"), Curve(x=x, y=p_x, role="real", label="*p*_{data}", label_at=left_flank(x, p_x))]
     layers.append(Curve(x=x, y=Swept({"start": waiting}), role="theory", label="start"))
     for found, key, role in zip(runs, state.keys, ROLES, strict=True):
         if found.trouble:

@@ -6,11 +6,12 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from gantoys.maths import LOSSES, Mixture1D, generator_gradients, normal, optimal_discriminator, parse, sample_gradients
 from gantoys.maths.compare import Quantity
 from gantoys.pictures.generator_gradients.state import (
-    FURTHEST, HIGH, LOW, NEAREST, ROLES, SAMPLES, GradientState, pair, short,
+    FURTHEST, HIGH, LOW, NEAREST, ROLES, GradientState, left_flank, pair, short,
 )  # fmt: skip
 from gantoys.pictures.sweeps import slider
 from gantoys.stage.channels import Layer
@@ -19,9 +20,12 @@ from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
 
 Array = np.ndarray
 POSITIONS, POINTS = 97, 257
-ARROW = 0.25  # length of an arrow per unit of gradient
+PEAK = float(1 / np.sqrt(2 * np.pi))  # height of N(0, 1)
+FEELERS = special.ndtri((np.arange(5) + 0.5) / 5)  # z of the five samples that carry arrows
+ARROW = 1 / 3  # length of an arrow per unit of gradient
 LONGEST = 12.0  # the gradient at which an arrow is cut: no longer one would fit
-SIDE = 5.0  # a p_G to the right of it has its names on the left
+SIDE = 4.5  # a p_G to the right of it has its names on the left
+LANES = -0.85  # the ground under the densities where the arrows are, in heights of the densities
 SMALLEST, LARGEST = 1e-8, 1e6  # what the axis of the gradients may reach to
 BEYOND = 1e30  # curves are drawn no higher, far above the axis
 
@@ -77,13 +81,12 @@ def separation_scene(state: GradientState) -> Scene:
     labels = {"ga": f"gradient, {a}", "gb": f"gradient, {b}", "ratio": "size, second ÷ first", "d": "*D*^{*} at *p*_{G}’s mean"}
     roles = {"ga": ROLES[0], "gb": ROLES[1], "ratio": None, "d": "disc"}
     bare = Axis(LOW, HIGH, visible=False)
-    top = 1.1 * max(float(p.density(x).max()), 0.4 / state.scale)
+    top = 1.12 * max(float(p.density(x).max()), PEAK / state.scale)
     low, high = _decades(first, second)
-    here = Rule(at=_over(shift), axis="x", role="muted")
     judge = (
         Rule(at=0.5, role="muted", label="cannot tell: ½"),
-        here,
-        Curve(x=x, y=_over(optimal_discriminator(p, q, x).value), role="disc", label="*D*^{*}(*x*)"),
+        Rule(at=_over(shift), axis="x", role="muted"),
+        Curve(x=x, y=_over(optimal_discriminator(p, q, x).value), role="disc"),
         Points(x=_over(shift[:, None]), y=_over(centre[:, None]), role="disc", size=5, opacity=1),
     )
     return Scene(
@@ -94,15 +97,15 @@ def separation_scene(state: GradientState) -> Scene:
             f"the {short(state.other)} loss."
         ),
         panels=(
-            Panel(bare, Axis(-0.46 * top, top, "density, and what samples feel", visible=False), _densities(state, control, q, x, top), height_ratio=1.3),
-            Panel(bare, Axis(0, 1, "[*D*^{*}(*x*)|disc]", ticks=(0, 0.5, 1)), judge, row=1, height_ratio=0.62),
-            Panel(Axis(LOW, HIGH, "*x*, mean of *p*_{G}"), Axis(low, high, "size of the gradient", log=True), _cliff(state, control, first, second), row=2, height_ratio=1.3),
+            Panel(bare, Axis(LANES * top, top, "densities, and what samples feel", visible=False), _densities(state, control, q, x, top), height_ratio=2.1, width_ratio=1.2),
+            Panel(Axis(LOW, HIGH, "*x*"), Axis(0, 1, "[*D*^{*}(*x*)|disc]", ticks=(0, 0.5, 1)), judge, row=1, width_ratio=1.2, lecture=False),
+            Panel(Axis(NEAREST - 0.2, FURTHEST + 0.4, "mean of *p*_{G}", ticks=(0, 2, 4, 6, 8, 10)), Axis(low, high, "size of the gradient", log=True), _cliff(state, control, first, second), column=1, rows=2, height_ratio=2.1),
         ),
         controls=(control,),
         readouts=tuple(
             Readout(key, labels[key], Swept({"shift": values[key]}), form=".4g", role=roles[key]) for key in values
         ),
-        formula=f"*D* = *D*^{{*}}, frozen:  {_meaning(state.loss, a, 'ga')},  {_meaning(state.other, b, 'gb')}",
+        formula=f"*D* = *D*^{{*}}, frozen:  {_meaning(state.loss, a, 'ga')};  {_meaning(state.other, b, 'gb')}",
     )  # fmt: skip
 
 
@@ -111,16 +114,18 @@ def _over(rows: Array) -> Swept:
 
 
 def _meaning(key: str, colour: str, slot: str) -> str:
-    """ "loss: 0.296 = slope of 2 JS" in the stage's markup."""
+    """A loss, whose slope it is, and the number, in the stage's markup."""
     descends = LOSSES[key].descends
     if descends.startswith("no "):
-        return f"{colour} {{{slot}}}, the slope of no divergence"
+        return f"{colour} = slope of no divergence = {{{slot}:.3g}}"
     words = descends.replace("q‖p", "*p*_{G}‖*p*_{data}").replace("p‖q", "*p*_{data}‖*p*_{G}")
-    return f"{colour} {{{slot}}} = slope of {words}"
+    return f"{colour} = slope of {words} = {{{slot}:.3g}}"
 
 
 def _size(values: Any) -> Array:
-    return np.minimum(np.abs(values), BEYOND)
+    """What is drawn on the log axis, which has no place for 0."""
+    size = np.minimum(np.abs(values), BEYOND)
+    return np.where(size > 0, size, np.nan)
 
 
 def _decades(*curves: Array) -> tuple[float, float]:
@@ -134,31 +139,30 @@ def _decades(*curves: Array) -> tuple[float, float]:
 
 
 def _densities(state: GradientState, control: Control, q: Mixture1D, x: Array, top: float) -> tuple[Layer, ...]:
-    """Both densities, and below them one lane for each loss: nine samples of p_G and where they are pushed."""
+    """Both densities, and below them for each loss five samples of p_G, one below the other, and where they are pushed."""
     p, shift = state.p, np.asarray(control.values)
-    places = shift[:, None] + state.scale * SAMPLES
-    right = shift <= SIDE
-    reach = 1.75 * state.scale
-    density = q.density(x)
+    p_x, density = p.density(x), q.density(x)
+    places = shift[:, None] + state.scale * FEELERS
+    beside = shift + 1.2 * state.scale
     layers: list[Layer] = [
-        Area(x=x, y=p.density(x), role="real"),
+        Area(x=x, y=p_x, role="real"),
         Area(x=x, y=_over(density), role="fake"),
-        Curve(x=x, y=p.density(x), role="real", label="*p*_{data}"),
-        Curve(x=x, y=_over(density), role="fake", label="*p*_{G}"),
+        Curve(x=x, y=p_x, role="real", label="*p*_{data}", label_at=left_flank(x, p_x)),
+        Curve(x=x, y=_over(density), role="fake"),
+        Text(x=_over(beside + 0.2), y=0.55 * PEAK / state.scale, text="*p*_{G}", align="left", role="fake"),
     ]
-    for lane, key, role in zip((-0.15 * top, -0.34 * top), state.keys, ROLES, strict=True):
-        felt = np.nan_to_num(sample_gradients(p, q, places, key))
-        push = np.clip(-felt, -LONGEST, LONGEST)
-        lanes = np.full(len(SAMPLES), lane)
-        tip = np.minimum((places + ARROW * push).min(axis=1), shift - reach) - 0.35
+    left = shift > SIDE
+    for lane, key, role in zip((-0.22, -0.62), state.keys, ROLES, strict=True):
+        push = np.clip(-np.nan_to_num(sample_gradients(p, q, places, key)), -LONGEST, LONGEST)
+        tips = np.concatenate([places, places + ARROW * push], axis=1)
+        heights = top * (lane + np.linspace(0.12, -0.12, len(FEELERS)))
         layers += [
-            Arrows(x=_over(places), y=lanes, dx=_over(push), dy=np.zeros(len(SAMPLES)), scale=ARROW, role=role),
-            Points(x=_over(places), y=lanes, role=role, size=2.6, opacity=0.9),
-            Text(x=_over(np.where(right, shift + reach + 0.3, np.nan)), y=lane, text=short(key), align="left", role=role),
-            Text(x=_over(np.where(right, np.nan, tip)), y=lane, text=short(key), align="right", role=role),
-        ]
-    peak = 0.3989422804 / state.scale
-    layers.append(Handle(control="shift", x=_over(shift), y=min(peak, 0.97 * top), role="fake"))
+            Arrows(x=_over(places), y=heights, dx=_over(push), dy=np.zeros(len(FEELERS)), scale=ARROW, role=role, width=1.3),
+            Points(x=_over(places), y=heights, role=role, size=2.8, opacity=1),
+            Text(x=_over(np.where(left, np.nan, tips.max(axis=1) + 0.4)), y=top * lane, text=short(key), align="left", role=role),
+            Text(x=_over(np.where(left, tips.min(axis=1) - 0.4, np.nan)), y=top * lane, text=short(key), align="right", role=role),
+        ]  # fmt: skip
+    layers.append(Handle(control="shift", x=_over(shift), y=PEAK / state.scale, role="fake"))
     return tuple(layers)
 
 
@@ -170,7 +174,7 @@ def _cliff(state: GradientState, control: Control, first: Array, second: Array) 
     known = state.scale == stored["scale"] and str(state.p) == stored["data"]
     told = False
     for key, role, values in zip(state.keys, ROLES, (first, second), strict=True):
-        layers.append(Curve(x=shift, y=_size(values), role=role, label=short(key)))
+        layers.append(Curve(x=shift, y=_size(values), role=role, label=short(key), label_at=6.5))
         if known and key in stored["gradients"]:
             layers.append(
                 Points(

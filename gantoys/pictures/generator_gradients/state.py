@@ -86,6 +86,11 @@ def short(key: str) -> str:
     return name(key).split(" (")[0]
 
 
+def left_flank(x: Array, density: Array) -> float:
+    """Where the name of a density stands free: half way up its first hill."""
+    return float(x[np.argmax(density > 0.5 * density.max())])
+
+
 def pair(state: GradientState) -> tuple[str, str]:
     """The two losses' short names in their colours, for readouts and formulas."""
     first, second = (f"[{short(key)}|{role}]" for key, role in zip(state.keys, ROLES, strict=True))
