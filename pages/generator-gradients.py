@@ -38,6 +38,12 @@ def more(page: frame.Page[picture.GradientState]) -> None:
 page = frame.open_lesson("generator-gradients", picture.GradientState)
 page.picture(picture.scene, more=more, beside=choose)
 page.rest(
-    code=(generator_gradients, sample_gradients, "maths/losses.py:LOSSES", gradient_flow, "training/autograd.py:gradient"),
+    code=(
+        generator_gradients,
+        sample_gradients,
+        "maths/losses.py:LOSSES",
+        gradient_flow,
+        "training/autograd.py:gradient",
+    ),
     build=picture.scene,
 )

@@ -19,8 +19,12 @@ def _torch(a: Values) -> Any:
 
 
 def exp(a: Values) -> Values:
+    """e^a; inf where that is too large a number."""
     torch = _torch(a)
-    return torch.exp(a) if torch else np.exp(a)
+    if torch:
+        return torch.exp(a)
+    with np.errstate(over="ignore"):
+        return np.exp(a)
 
 
 def tanh(a: Values) -> Values:

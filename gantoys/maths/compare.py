@@ -4,20 +4,17 @@ Each answer is a `Quantity`: value, an estimate of its error, and the method. In
 supports and tails; nothing is ever NaN. P is p_data, Q is p_G, KL is KL(P||Q).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from gantoys.maths.distributions import Distribution, Finite, Mixture1D, Mixture2D
 from gantoys.maths.divergences import DIVERGENCES, Divergence
-from gantoys.maths.quadrature import beyond, integrate, integrate_plane, reaching, with_zeros
+from gantoys.maths.panels import beyond, centred, ill_placed, joint_edges, log_ratio, reaching, with_zeros
+from gantoys.maths.quadrature import integrate, integrate_plane
 from gantoys.maths.tails import log_ratio_integrable, power_integrable
 
 Array = np.ndarray
-_PAIR_STEPS = np.array([0, 0.7, 1.5, 2.5, 4, 6.5, 10, 18, 38.0])
-_PAIR_STEPS = np.concatenate([-_PAIR_STEPS[:0:-1], _PAIR_STEPS])
-_PAIRS_AT_MOST = 64
 _ROUNDING = 4 * np.finfo(float).eps
 # the plane's product rule converges slowly along the kink of |p - q|
 _PLANE_TOLERANCE, _PLANE_KINK_TOLERANCE = 1e-10, 3e-6
@@ -26,8 +23,6 @@ _TINY_MASS, _TINY_PLANE_MASS = 1e-14, 1e-9
 _LARGEST = 700.0  # exp of more overflows
 _OVERFLOW = 1e280  # an integrand beyond this makes its divergence infinite as far as floating point can say
 _SMALL_TAIL = 1e-17  # tails are followed until density times distance is below this
-_CROWDED = 0.4
-_ILL_PLACED = 1e3  # positions are taken from the narrowest component when they are this many scales from zero
 _EPS = float(np.finfo(float).eps)
 
 
@@ -121,84 +116,6 @@ def _integrands(rows: list[Divergence], lp: Array, lq: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         values = [np.where(both, np.nan_to_num(row.integrand(lp_, lq_), posinf=np.inf), 0.0) for row in rows]
     return np.stack([*values, np.where(np.isneginf(lq), np.exp(lp), 0.0), np.where(np.isneginf(lp), np.exp(lq), 0.0)])
-
-
-def _pair_edges(p: Mixture1D, q: Mixture1D, powers: list[float]) -> Array | None:
-    """Where p_i^a q_j^(1-a) of two normal components peaks: it can lie far from both (chi-square)."""
-    ends_normal = ("normal", "skew-normal")
-    pairs = [
-        (i, j)
-        for i in range(len(p.kinds))
-        for j in range(len(q.kinds))
-        if p.kinds[i] in ends_normal and q.kinds[j] in ends_normal
-    ]
-    if not powers or not pairs or len(pairs) > _PAIRS_AT_MOST:
-        return None
-    batch = np.broadcast_shapes(p.batch, q.batch)
-    parts = []
-    for a in powers:
-        for i, j in pairs:
-            ip, iq = a / p.scales[..., i] ** 2, (1 - a) / q.scales[..., j] ** 2
-            precision = np.where(ip + iq > 1e-6 * np.abs(ip), ip + iq, 1.0)
-            centre = (ip * p.locs[..., i] + iq * q.locs[..., j]) / precision
-            part = centre[..., None] + _PAIR_STEPS / np.sqrt(precision)[..., None]
-            parts.append(np.broadcast_to(part, (*batch, len(_PAIR_STEPS))))
-    return np.concatenate(parts, axis=-1)
-
-
-def joint_edges(p: Mixture1D, q: Mixture1D, powers: list[float] | None = None) -> Array:
-    """Panel edges for integrands in p and q: (S, M), S = 1 for single distributions.
-
-    Where components overlap their edges crowd; one that follows another at less than _CROWDED of its own gap is left out.
-    """
-    batch = np.broadcast_shapes(p.batch, q.batch)
-    positions, gaps = (
-        np.concatenate([np.broadcast_to(part, (*batch, part.shape[-1])) for part in parts], axis=-1)
-        for parts in zip(p.edges_and_gaps(), q.edges_and_gaps(), strict=True)
-    )
-    order = np.argsort(positions, axis=-1)
-    edges = np.atleast_2d(np.take_along_axis(positions, order, -1)).copy()
-    room = _CROWDED * np.atleast_2d(np.take_along_axis(gaps, order, -1))
-    last = edges[:, 0].copy()
-    for m in range(1, edges.shape[1] - 1):
-        # a panel without width is dropped by the quadrature
-        last = np.where(edges[:, m] - last < room[:, m], last, edges[:, m])
-        edges[:, m] = last
-    extra = _pair_edges(p, q, powers or [])
-    return edges if extra is None else np.sort(np.concatenate([edges, np.atleast_2d(extra)], axis=-1), axis=-1)
-
-
-def centred(p: Mixture1D, q: Mixture1D) -> tuple[Mixture1D, Mixture1D]:
-    """Both laws moved so that the narrowest component of either lies at zero, where positions have most digits.
-
-    Left as they are where that gains nothing. No divergence and no transport cost notices.
-    """
-    if max(ill_placed(p).max(), ill_placed(q).max()) <= _ILL_PLACED:
-        return p, q
-    batch = np.broadcast_shapes(p.batch, q.batch)
-    locs, scales = (
-        np.concatenate([np.broadcast_to(getattr(d, name), (*batch, len(d.kinds))) for d in (p, q)], axis=-1)
-        for name in ("locs", "scales")
-    )
-    away = -np.take_along_axis(locs, np.argmin(scales, axis=-1)[..., None], axis=-1)[..., 0]
-    return p.affine(away), q.affine(away)
-
-
-def ill_placed(law: Mixture1D) -> Array:
-    """The largest distance of a component from zero in units of its scale, (1,) or (S,): it multiplies rounding."""
-    return np.atleast_1d(np.max(np.abs(law.locs) / law.scales, axis=-1))
-
-
-def log_ratio(p: Mixture1D, q: Mixture1D) -> Callable[[Array, Array], Array]:
-    """g(rows, x) = log p/q, zero where it is lost in rounding and outside the supports."""
-
-    def g(rows: Array, x: Array) -> Array:
-        lp, lq = p.take(rows).log_density(x), q.take(rows).log_density(x)
-        with np.errstate(invalid="ignore"):
-            r = lp - lq
-            return np.where(np.abs(r) > 8 * _EPS * (np.abs(lp) + np.abs(lq)), r, 0.0)
-
-    return g
 
 
 def _on_the_line(p: Mixture1D, q: Mixture1D, rows: list[Divergence], tolerance: float) -> dict[str, Quantity]:

@@ -36,7 +36,8 @@ class Flow:
 def gradient_flow(
     p: Mixture1D, shift: float, scale: float, loss: str, *, duration: float = 12.0, frames: int = 121
 ) -> Flow:
-    """The flow of N(shift, scale^2) towards p for `duration` units of time, solved by SciPy's Runge-Kutta 5(4).
+    """The flow of N(shift, scale^2) towards p for `duration` units of time, solved by SciPy's
+    Runge-Kutta 5(4) to about three digits.
 
     A generator that has come within 1e-4 of a normal p stays there. Raises ValueError for a scale that is not positive,
     and where the flow cannot be followed: a loss without gradient here, or one whose slope explodes.

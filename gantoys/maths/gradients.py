@@ -11,16 +11,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gantoys.maths.compare import Quantity, check_pair, divergences, joint_edges
+from gantoys.maths.compare import Quantity, check_pair, divergences
 from gantoys.maths.distributions import Distribution, Mixture1D
 from gantoys.maths.divergences import DIVERGENCES
 from gantoys.maths.losses import LOSSES, Loss
+from gantoys.maths.panels import (
+    beyond,
+    centred,
+    even_edges,
+    ill_placed,
+    joint_edges,
+    log_ratio,
+    reaching,
+    with_zeros,
+)
 from gantoys.maths.quadrature import GAUSS, KRONROD, NODES, integrate
-from gantoys.maths.tails import power_integrable
+from gantoys.maths.tails import log_ratio_integrable, power_integrable
+from gantoys.maths.transport import cdf_order, finite_mean
 
 Array = np.ndarray
 PARAMETERS = ("shift", "scale")
-_NO_WEIGHT = 1e-16
+_NO_WEIGHT = 1e-17  # of a node: leaving it out moves nothing
+_SMALL_TAIL = 1e-17
+# a double sum whose error is larger, relative to its terms, is done again with halved panels
+_PAIR_TOLERANCE, _HALVINGS, _MOST_PANELS = 3e-5, 4, 400
 _LARGEST_RATIO = 700.0  # exp of more overflows
 _LARGEST_CONSTANT = 2.0  # a loss that keeps growing where D* = 0 has no constant to take off
 _OVERFLOW = 1e280  # integrands beyond this count as infinite
@@ -54,7 +68,10 @@ class _Direction:
 
     def __init__(self, q: Mixture1D, parameter: str) -> None:
         self.q, self.parameter = q, parameter
-        self.centre, self.scale = location_scale(q)
+        centre, scale = location_scale(q)
+        # a mixture without mean or variance has no location and scale to move by, but it can be shifted
+        self.exists = (np.isfinite(centre) & np.isfinite(scale)) | (parameter == "shift")
+        self.centre, self.scale = np.where(self.exists, centre, 0.0), np.where(self.exists, scale, 1.0)
 
     def velocity(self, rows: Array, x: Array) -> Array:
         if self.parameter == "shift":
@@ -81,9 +98,6 @@ def _weighted(row: Loss, lp: Array, lq: Array) -> Array:
     if row.weighted_generator is not None:
         return row.weighted_generator(lp, lq) - constant * np.exp(lq)
     return np.exp(lq) * (row.generator(row.optimal(lp - lq)) - constant)
-
-
-_POWERS = {f"f-{name}": DIVERGENCES[key].power for name, key in (("pearson", "chi2"), ("neyman", "chi2_neyman"))}
 
 
 def generator_gradients(
@@ -136,20 +150,41 @@ def divergence_slopes(
     if not line_q.smooth:
         raise ValueError(f"{q} has jumps: its divergences have no slope by this formula")
     rows = [DIVERGENCES[k] for k in keys]
-    terms = {row.key: _Term(lambda lp, lq, row=row: -row.weighted_fake(lp, lq), row.power) for row in rows}
+    terms = {
+        row.key: _Term(lambda lp, lq, row=row: -row.weighted_fake(lp, lq), row.power, row.log_moment, row.kinked)
+        for row in rows
+    }
     return _integrals(line_p, line_q, parameter, terms, 1e-10)
 
 
 @dataclass(frozen=True)
 class _Term:
-    """weight(log_p, log_q), to be integrated against the score; power as in `Divergence`."""
+    """weight(log_p, log_q), to be integrated against the score; power, log_moment, jumps as in `Loss`."""
 
     weight: Callable[[Array, Array], Array]
     power: float | None = None
+    log_moment: tuple[int, ...] = ()
+    jumps: bool = False
+
+
+def _exists(p: Mixture1D, q: Mixture1D, term: _Term | Loss) -> Array:
+    """Whether the tails leave what the term descends finite: (1,) or (S,)."""
+    tp, tq = p.tails(), q.tails()
+    good = np.ones(np.broadcast_shapes(p.batch, q.batch), bool)
+    if term.power is not None:
+        good = good & power_integrable(tp, tq, term.power, 1)
+    if 1 in term.log_moment:
+        good = good & log_ratio_integrable(tp, tq, 1)
+    if -1 in term.log_moment:
+        good = good & log_ratio_integrable(tq, tp, 1)
+    return np.atleast_1d(good)
 
 
 def _by_score(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float) -> dict[str, Quantity]:
-    terms = {k: _Term(lambda lp, lq, row=LOSSES[k]: _weighted(row, lp, lq), _POWERS.get(k)) for k in keys}
+    terms = {
+        k: _Term(lambda lp, lq, row=row: _weighted(row, lp, lq), row.power, row.log_moment, row.jumps)
+        for k, row in ((k, LOSSES[k]) for k in keys)
+    }
     return _integrals(p, q, parameter, terms, tolerance)
 
 
@@ -157,16 +192,12 @@ def _integrals(
     p: Mixture1D, q: Mixture1D, parameter: str, terms: dict[str, _Term], tolerance: float
 ) -> dict[str, Quantity]:
     batch = np.broadcast_shapes(p.batch, q.batch)
+    p, q = centred(p, q, (q,))
     direction = _Direction(q, parameter)
-    powers = [t.power for t in terms.values() if t.power is not None]
-    edges = joint_edges(p, q, powers)
-    tails = p.tails(), q.tails()
-    exists = np.stack(
-        [
-            np.broadcast_to(True if t.power is None else power_integrable(*tails, t.power, 1), (len(edges),))
-            for t in terms.values()
-        ]
-    )
+    edges = joint_edges(p, q, [t.power for t in terms.values() if t.power is not None])
+    if any(t.jumps for t in terms.values()):
+        edges = with_zeros(log_ratio(p, q), edges)
+    exists = np.stack([np.broadcast_to(_exists(p, q, t) & direction.exists, (len(edges),)) for t in terms.values()])
 
     def f(rows: Array, x: Array) -> Array:
         lp, lq = p.take(rows).log_density(x), q.take(rows).log_density(x)
@@ -177,12 +208,19 @@ def _integrals(
             values = np.stack([np.nan_to_num(t.weight(lp, lq) * score) for t in terms.values()])
         return np.where(exists[:, rows, None], np.clip(values, -_OVERFLOW, _OVERFLOW), 0.0)
 
+    edges = reaching(f, edges, _SMALL_TAIL)
     found = integrate(f, edges, tolerance=tolerance)
-    large = np.where(np.abs(found.value) > _OVERFLOW / 1e10, np.copysign(np.inf, found.value), found.value)
+    rest, rest_error = beyond(f, edges)
+    value = found.value + rest
+    large = np.where(np.abs(value) > _OVERFLOW / 1e10, np.copysign(np.inf, value), value)
     value = np.where(exists, large, np.nan)
-    return {
-        k: Quantity(value[i].reshape(batch), found.error[i].reshape(batch), "quadrature") for i, k in enumerate(terms)
-    }
+    error = np.where(np.isfinite(value), found.error + rest_error + _rounding(p, q) * found.size, 0.0)
+    return {k: Quantity(value[i].reshape(batch), error[i].reshape(batch), "quadrature") for i, k in enumerate(terms)}
+
+
+def _rounding(p: Mixture1D, q: Mixture1D) -> Array:
+    """The share of the integral of |f| that rounding of the positions may cost, (1,) or (S,)."""
+    return 4 * float(np.finfo(float).eps) * (1 + np.maximum(ill_placed(p), ill_placed(q)))
 
 
 def _by_path(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float) -> dict[str, Quantity]:
@@ -195,7 +233,7 @@ def _by_path(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolera
         a, b = p.take(rows), q.take(rows)
         lp, lq = a.log_density(x), b.log_density(x)
         both = np.isfinite(lp) & np.isfinite(lq)
-        r = np.where(both, lp - lq, 0.0)
+        r = np.where(both, lp, 0.0) - np.where(both, lq, 0.0)
         pull = np.where(both, np.exp(lq) * (a.score(x) - b.score(x)) * direction.velocity(rows, x), 0.0)
         out = []
         for row in rows_of:
@@ -205,9 +243,11 @@ def _by_path(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolera
                 out.append(np.nan_to_num(felt) * pull)
         return np.stack(out)
 
-    found = integrate(f, joint_edges(p, q), tolerance=max(tolerance, 1e-9))
+    found = integrate(f, joint_edges(p, q), tolerance=tolerance)
+    error = found.error + _rounding(p, q) * found.size
+    value = np.where(direction.exists, found.value, np.nan)
     return {
-        k: Quantity(found.value[i].reshape(batch), found.error[i].reshape(batch) + 1e-9, "quadrature along samples")
+        k: Quantity(value[i].reshape(batch), error[i].reshape(batch), "quadrature along samples")
         for i, k in enumerate(keys)
     }
 
@@ -215,48 +255,70 @@ def _by_path(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolera
 def _wasserstein(p: Mixture1D, q: Mixture1D, parameter: str, tolerance: float) -> Quantity:
     """The slope of W1: E_q sign(F_p - F_q) dx/dtheta."""
     batch = np.broadcast_shapes(p.batch, q.batch)
-    direction = _Direction(q, parameter)
+    p, q = centred(p, q, (q,))
+    direction, order = _Direction(q, parameter), cdf_order(p, q)
 
     def f(rows: Array, x: Array) -> Array:
-        a, b = p.take(rows), q.take(rows)
-        below, above = a.cdf(x) - b.cdf(x), b.sf(x) - a.sf(x)
-        sign = np.sign(np.where(np.abs(below) < np.abs(above), below, above))
-        return (sign * b.density(x) * direction.velocity(rows, x))[None]
+        return (np.sign(order(rows, x)) * q.take(rows).density(x) * direction.velocity(rows, x))[None]
 
-    found = integrate(f, joint_edges(p, q), tolerance=tolerance)
-    return Quantity(found.value[0].reshape(batch), found.error[0].reshape(batch), "quadrature")
+    edges = reaching(f, with_zeros(order, joint_edges(p, q)), _SMALL_TAIL)
+    found = integrate(f, edges, tolerance=tolerance)
+    rest, rest_error = beyond(f, edges)
+    error = found.error + rest_error + _rounding(p, q) * found.size
+    exists = direction.exists & (finite_mean(q) | (parameter == "shift"))
+    value = np.where(exists, (found.value + rest)[0], np.nan)
+    return Quantity(value.reshape(batch), np.where(np.isnan(value), 0.0, error[0]).reshape(batch), "quadrature")
 
 
 def _paired(p: Mixture1D, q: Mixture1D, parameter: str, row: Loss) -> Quantity:
     """E_{x~p, y~q} of the slope of generator(a*(y) - a*(x)) along the sample y: a double sum over panel nodes."""
     batch = np.broadcast_shapes(p.batch, q.batch)
+    p, q = centred(p, q, (q,))
     direction = _Direction(q, parameter)
-    edges = joint_edges(p, q)
-    value, error = np.zeros(len(edges)), np.zeros(len(edges))
-    for i in range(len(edges)):
-        low, high = edges[i, :-1], edges[i, 1:]
-        keep = high > low
-        middle, half = 0.5 * (low + high)[keep], 0.5 * (high - low)[keep]
-        x = (middle[:, None] + half[:, None] * NODES).ravel()
-        kronrod, gauss = (half[:, None] * KRONROD).ravel(), (half[:, None] * GAUSS).ravel()
-        at = np.array([i if batch else 0])
-        a, b = p.take(at), q.take(at)
-        lp, lq = np.atleast_2d(a.log_density(x))[0], np.atleast_2d(b.log_density(x))[0]
-        slope = np.atleast_2d(a.score(x))[0] - np.atleast_2d(b.score(x))[0]
-        move = direction.velocity(at, x[None])[0]
-        r = np.clip(np.nan_to_num(lp - lq, nan=0.0), -_LARGEST_RATIO, _LARGEST_RATIO)
-        results = []
-        for w in (kronrod, gauss):
-            real, fake = w * np.exp(lp) > _NO_WEIGHT, w * np.exp(lq) > _NO_WEIGHT
-            # sigmoid(r_x - r_y) for every pair, from one exponential a point instead of one a pair
-            with np.errstate(over="ignore"):
-                told = np.multiply.outer(np.exp(r[fake]), np.exp(-r[real]))
-            told += 1
-            np.reciprocal(told, out=told)
-            inner = -told @ (w * np.exp(lp))[real]
-            results.append(float(np.sum((w * np.exp(lq) * slope * move)[fake] * inner)))
-        value[i], error[i] = results[0], abs(results[0] - results[1]) + 1e-13
+    edges = even_edges(p, q, joint_edges(p, q))
+    exists = np.broadcast_to(_exists(p, q, row) & direction.exists, (len(edges),))
+    rounding = np.broadcast_to(_rounding(p, q), (len(edges),))
+    value, error = np.full(len(edges), np.nan), np.zeros(len(edges))
+    for i in np.nonzero(exists)[0]:
+        line = edges[i][np.r_[True, np.diff(edges[i]) > 0]]
+        for _ in range(_HALVINGS):
+            value[i], error[i], size = _double_sum(p, q, direction, i, line)
+            if error[i] <= _PAIR_TOLERANCE * size or len(line) > _MOST_PANELS:
+                break
+            line = np.sort(np.concatenate([line, 0.5 * (line[1:] + line[:-1])]))
+        error[i] += rounding[i] * size
     return Quantity(value.reshape(batch), error.reshape(batch), "quadrature over pairs")
+
+
+def _double_sum(
+    p: Mixture1D, q: Mixture1D, direction: _Direction, i: int, edges: Array
+) -> tuple[float, float, float]:
+    """Row i's double sum, its error and the sum of its terms' sizes."""
+    half = 0.5 * np.diff(edges)
+    at, x = np.array([i]), ((0.5 * (edges[1:] + edges[:-1]))[:, None] + half[:, None] * NODES).reshape(1, -1)
+    a, b = p.take(at), q.take(at)
+    density_p, density_q = (np.exp(np.atleast_2d(d.log_density(x))[0]) for d in (a, b))
+    rules = [(half[:, None] * rule).ravel() for rule in (KRONROD, GAUSS)]
+    real, fake = rules[0] * density_p > _NO_WEIGHT, rules[0] * density_q > _NO_WEIGHT
+    r_real, r_fake = (_ratio(a, b, x[:, side]) for side in (real, fake))
+    # sigmoid(r_x - r_y) for every pair, from one exponential a point instead of one a pair
+    with np.errstate(over="ignore"):
+        told = np.multiply.outer(np.exp(r_fake), np.exp(-r_real))
+    told += 1
+    np.reciprocal(told, out=told)
+    y = x[:, fake]
+    score = np.atleast_2d(a.score(y))[0] - np.atleast_2d(b.score(y))[0]
+    felt = density_q[fake] * score * direction.velocity(at, y)[0]
+    kronrod, gauss = (-float(np.sum(w[fake] * felt * (told @ (w * density_p)[real]))) for w in rules)
+    size = float(np.sum(np.abs(rules[0][fake] * felt) * (told @ (rules[0] * density_p)[real])))
+    return kronrod, abs(kronrod - gauss) + 1e-13, size
+
+
+def _ratio(a: Mixture1D, b: Mixture1D, x: Array) -> Array:
+    """log p/q of one row, within what exp can bear."""
+    with np.errstate(invalid="ignore"):
+        r = np.nan_to_num(np.atleast_2d(a.log_density(x))[0] - np.atleast_2d(b.log_density(x))[0], nan=0.0)
+    return np.clip(r, -_LARGEST_RATIO, _LARGEST_RATIO)
 
 
 def js_slope(p: Distribution, q: Distribution, parameter: str = "shift") -> Quantity:

@@ -90,6 +90,11 @@ def _t_edges(df: float) -> Array:
     return np.concatenate([[0, 0.4, 0.8, 1.3, 2, 3, 5], np.logspace(1, decades, 2 * decades - 1)])
 
 
+def _skew_edges(alpha: float) -> Array:
+    # the skewing factor Phi(alpha z) turns on the scale 1 / alpha
+    return np.unique(np.concatenate([_NORMAL_EDGES, _NORMAL_EDGES / max(1.0, abs(alpha))]))
+
+
 def _skew_delta(shape: Array) -> Array:
     return shape / np.sqrt(1 + shape**2)
 
@@ -139,10 +144,11 @@ KINDS = {
             "skew-normal",
             _log_skew,
             _skew_score,
-            lambda z, s: special.ndtr(z) - 2 * special.owens_t(z, s),
-            lambda z, s: special.ndtr(-z) + 2 * special.owens_t(z, s),
+            # rounding must not carry the thin tail below zero
+            lambda z, s: np.maximum(special.ndtr(z) - 2 * special.owens_t(z, s), 0.0),
+            lambda z, s: np.maximum(special.ndtr(-z) + 2 * special.owens_t(z, s), 0.0),
             lambda rng, n, s: _sample_skew(rng, n, s),
-            lambda s: _NORMAL_EDGES,
+            _skew_edges,
             _skew_tail,
             lambda s: _skew_delta(s) * np.sqrt(2 / np.pi),
             lambda s: 1 - 2 / np.pi * _skew_delta(s) ** 2,

@@ -28,7 +28,9 @@ class Loss:
 
     optimal(r): the best D's logit where log p/q = r, and optimal_slope(r) its derivative (0 beside a jump); None when the
     best critic is no function of that ratio (Wasserstein). weighted_generator(log_p, log_q): q generator(optimal), safe
-    against overflow. neutral: the logit of a D that cannot tell. lipschitz: whether the critic must be held 1-Lipschitz.
+    against overflow. neutral: the logit of a D that cannot tell. power, log_moment: what must be finite for the
+    descent to exist, as in `Divergence`. jumps: whether optimal jumps where p = q. lipschitz: whether the critic must be
+    held 1-Lipschitz.
     """
 
     key: str
@@ -46,6 +48,9 @@ class Loss:
     descends: str
     weighted_generator: Callable[[Array, Array], Array] | None = None
     neutral: float = 0.0
+    power: float | None = None
+    log_moment: tuple[int, ...] = ()
+    jumps: bool = False
     paired: bool = False
     lipschitz: bool = False
 
@@ -84,6 +89,9 @@ def _f_gan(key: str, row: Divergence) -> Loss:
         optimal=row.optimal_logit,
         optimal_slope=row.optimal_logit_slope,
         weighted_generator=lambda lp, lq: -row.weighted_fake(lp, lq),
+        power=row.power,
+        log_moment=row.log_moment,
+        jumps=row.kinked,
         descends=row.label,
     )
 
@@ -109,6 +117,7 @@ LOSSES = {
             generator=lambda a: b.softplus(-a),
             generator_slope=lambda a: -b.sigmoid(-a),
             descends="KL(q‖p) − 2 JS",
+            log_moment=(-1,),
             **_BCE,
         ),
         Loss(
@@ -120,6 +129,7 @@ LOSSES = {
             generator_slope=lambda a: -b.exp(a),
             weighted_generator=lambda lp, lq: -np.exp(lp),
             descends="KL(p‖q)",
+            log_moment=(1,),
             **_BCE,
         ),
         Loss(
@@ -151,6 +161,7 @@ LOSSES = {
             generator_slope=lambda a: b.constant(a, -1.0),
             optimal=b.sign,
             optimal_slope=lambda r: b.constant(r, 0.0),
+            jumps=True,
             descends="2 total variation",
         ),
         Loss(
@@ -184,6 +195,7 @@ LOSSES = {
             optimal=lambda r: r,
             optimal_slope=lambda r: b.constant(r, 1.0),
             descends="a relativistic divergence",
+            log_moment=(1, -1),
             paired=True,
         ),
         _f_gan("f-kl", DIVERGENCES["kl"]),

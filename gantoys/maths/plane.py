@@ -10,6 +10,7 @@ from gantoys.maths.kinds import PLANE_KINDS
 from gantoys.maths.parameters import checked_weights, heaviest, log_sum_exp, number, short, single, sum_notation
 
 Array = np.ndarray
+_FARTHEST = 1e140  # squares stay finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,7 @@ class Mixture2D:
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         for k, kind in enumerate(self.kinds):
-            d = x - self.locs[..., k, None, :]
+            d = np.clip(x - self.locs[..., k, None, :], -_FARTHEST, _FARTHEST)
             l00, l10, l11 = (self.factors[..., k, None, i, j] for i, j in ((0, 0), (1, 0), (1, 1)))
             z0 = d[..., 0] / l00
             z = np.stack([z0, (d[..., 1] - l10 * z0) / l11], axis=-1)

@@ -36,8 +36,6 @@ _MAX_PANELS = 200_000
 # halving cannot push an error below this multiple of the size of the terms that were added up
 _ROUNDING = 50 * np.finfo(float).eps
 
-Function = Callable[[Array, Array], Array]
-
 
 @dataclass(frozen=True)
 class Integral:
@@ -111,107 +109,6 @@ def integrate(
         rows, low, high, middle = rows[~done], low[~done], high[~done], middle[~done]
         rows, low, high = np.tile(rows, 2), np.concatenate([low, middle]), np.concatenate([middle, high])
     return Integral(value, error, size)
-
-
-_PROBES = np.array([0.0, 0.2, 0.4, 0.6, 0.8])
-_CHORDS, _SEARCH_ROUNDS = 16, 80
-
-
-def with_zeros(g: Function, edges: Array) -> Array:
-    """The edges (S, M) with the sign changes of g added, so that the kinks or jumps they cause lie between panels.
-
-    g(rows, x): rows (P,), x (P, n), returns (P, n). A rule that averages over a kink is wrong by more than it estimates
-    when the kink lies close to a panel's end. Found by probing five points a panel, then by the Illinois method.
-    """
-    edges = np.atleast_2d(edges)
-    count = len(edges)
-    low, width = edges[:, :-1, None], np.diff(edges, axis=1)[..., None]
-    x = np.concatenate([(low + width * _PROBES).reshape(count, -1), edges[:, -1:]], axis=1)
-    with np.errstate(invalid="ignore"):
-        values = np.nan_to_num(g(np.arange(count), x))
-    sign = np.sign(values)
-    rows, at = np.nonzero(sign[:, :-1] * sign[:, 1:] < 0)
-    touched_rows, touched = np.nonzero((sign[:, 1:-1] == 0) & (sign[:, :-2] * sign[:, 2:] < 0))
-    found = _roots(g, rows, x[rows, at], x[rows, at + 1], values[rows, at], values[rows, at + 1])
-    rows = np.concatenate([rows, touched_rows])
-    if not len(rows):
-        return edges
-    found = np.concatenate([found, x[touched_rows, touched + 1]])
-    order = np.argsort(rows, kind="stable")
-    rows, found = rows[order], found[order]
-    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    extra = np.repeat(edges[:, -1:], int(place.max()) + 1, axis=1)  # panels without width are dropped later
-    extra[rows, place] = found
-    return np.sort(np.concatenate([edges, extra], axis=1), axis=1)
-
-
-def _roots(g: Function, rows: Array, low: Array, high: Array, at_low: Array, at_high: Array) -> Array:
-    """The zeros between low and high, where g has opposite signs: Illinois (Dowell & Jarratt 1971), later bisection."""
-    x, enough, before = 0.5 * (low + high), 1e-14 * (high - low), np.zeros(len(rows), bool)
-    for turn in range(_SEARCH_ROUNDS if len(rows) else 0):
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            chord = high - at_high * (high - low) / (at_high - at_low)
-        inside = (chord >= low) & (chord <= high) & (turn < _CHORDS)
-        last, x = x, np.where(inside, chord, 0.5 * (low + high))
-        with np.errstate(invalid="ignore"):
-            value = np.nan_to_num(g(rows, x[:, None])[:, 0])
-        if np.all((value == 0) | (np.abs(x - last) <= enough + 1e-15 * np.abs(x))):
-            break
-        left = np.sign(value) == np.sign(at_low)
-        # the end that stays twice in a row weighs half, or it would stay for ever
-        weight = np.where(left == before, 0.5, 1.0) if turn else 1.0
-        at_high, at_low = np.where(left, at_high * weight, value), np.where(left, value, at_low * weight)
-        before = left
-        low, high = np.where(left, x, low), np.where(left, high, x)
-    return x
-
-
-_FARTHEST = 1e140
-_STEP_OUT = 3.0
-_LAST_DOUBLING = 0.1  # of what a power tail leaves beyond the last edge, this share is counted as error
-
-
-def reaching(f: Function, edges: Array, small: float) -> Array:
-    """The edges (S, M) with panels added at both ends until |f| times the distance is below `small`, or far out.
-
-    f as in `integrate`, one function value per position. Tails that nearly cancel decay far more slowly than either law.
-    """
-    rows = np.arange(len(edges))
-    middle = 0.5 * (edges[:, :1] + edges[:, -1:])
-    ends = []
-    for end in (edges[:, :1], edges[:, -1:]):
-        away = end - middle
-        if np.all(np.abs(f(rows, end)) * np.abs(away) <= small):
-            continue
-        with np.errstate(divide="ignore"):
-            steps = np.ceil(np.log(_FARTHEST / np.max(np.abs(away))) / np.log(_STEP_OUT))
-        x = middle + away * _STEP_OUT ** np.arange(1, max(2, steps))
-        alive = np.any(np.abs(f(rows, x)) * np.abs(x - middle) > small, axis=0)
-        # the first panel out always belongs to it; each row stops where it has died out
-        needed = np.maximum.accumulate(alive[:, ::-1], axis=1)[:, ::-1]
-        last = np.minimum(needed.sum(1, keepdims=True), x.shape[1] - 1)
-        stop = np.take_along_axis(x, last, axis=1)
-        x = np.where(np.arange(x.shape[1]) <= last, x, stop)
-        ends.append(x[:, : int(last.max()) + 1])
-    return np.sort(np.concatenate([edges, *ends], axis=1), axis=1) if ends else edges
-
-
-def beyond(f: Function, edges: Array) -> tuple[Array, Array]:
-    """What the integrals leave out beyond the outermost edges, and its error, (C, S) each: a power tail carried on."""
-    rows = np.arange(len(edges))
-    middle = 0.5 * (edges[:, :1] + edges[:, -1:])
-    total = error = np.zeros(1)
-    for end in (edges[:, :1], edges[:, -1:]):
-        away = end - middle
-        # just outside, where a law that ends at this edge is zero
-        value = f(rows, np.concatenate([middle + 0.5 * away, middle + away * (1 + 1e-9)], axis=1))
-        near, far = value[..., 0], value[..., 1]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            power = np.where(near * far > 0, np.log2(near / far), np.inf)
-            rest = np.where(power > 1, far * np.abs(away[:, 0]) / (power - 1), 0.0)
-        rest = np.where(np.isfinite(rest), rest, 0.0)
-        total, error = total + rest, error + _LAST_DOUBLING * np.abs(rest)
-    return total, error
 
 
 _PLANE_NODES = np.stack(np.meshgrid(NODES, NODES, indexing="ij"), -1).reshape(-1, 2)

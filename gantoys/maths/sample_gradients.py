@@ -7,9 +7,9 @@ against it. Its mean over p_G, times dx/dtheta, is the gradient in theta of `gra
 import numpy as np
 from scipy import special
 
-from gantoys.maths.compare import joint_edges
 from gantoys.maths.distributions import Mixture1D
 from gantoys.maths.losses import LOSSES, Loss
+from gantoys.maths.panels import even_edges, joint_edges
 from gantoys.maths.quadrature import KRONROD, NODES
 
 Array = np.ndarray
@@ -52,7 +52,7 @@ def _per_ratio(p: Mixture1D, q: Mixture1D, r: Array, row: Loss) -> Array:
 
 def _over_partners(p: Mixture1D, q: Mixture1D, r: Array) -> Array:
     """-E_{y ~ p} sigmoid(r(y) - r): the relativistic slope at a generated sample of log-ratio r, (n,) or (S, n)."""
-    edges = joint_edges(p, q)
+    edges = even_edges(p, q, joint_edges(p, q))
     middle, half = 0.5 * (edges[:, 1:] + edges[:, :-1]), 0.5 * np.diff(edges)
     y = (middle[..., None] + half[..., None] * NODES).reshape(len(edges), -1)
     weight = (half[..., None] * KRONROD).reshape(len(edges), -1)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gantoys.maths.compare import Quantity, centred, check_pair, joint_edges
+from gantoys.maths.compare import Quantity, check_pair
 from gantoys.maths.distributions import Distribution, Finite, Mixture1D, Mixture2D
-from gantoys.maths.kinds import KINDS
-from gantoys.maths.quadrature import beyond, integrate, reaching, with_zeros
+from gantoys.maths.panels import beyond, centred, joint_edges, reaching, with_zeros
+from gantoys.maths.quadrature import integrate
 
 Array = np.ndarray
 _LARGEST_PLAN = 200 * 200
@@ -140,13 +140,15 @@ def _line_w2(p: Mixture1D, q: Mixture1D) -> Quantity:
     own, other = p.edges(), q.edges()
     count = int(np.prod(batch)) if batch else 1
     # the map T is steep or jumps where q has little mass: the images of q's edges are edges of the integrand too
-    mapped = p.quantile(q.cdf(other), q.sf(other))
+    mapped = np.clip(p.quantile(q.cdf(other), q.sf(other)), own[..., :1], own[..., -1:])
+    lowest, highest = float(np.min(other)), float(np.max(other))
     parts = [np.broadcast_to(np.atleast_2d(e), (count, e.shape[-1])) for e in (own, mapped)]
     edges = np.sort(np.concatenate(parts, axis=-1), axis=-1)
 
     def f(rows: Array, x: Array) -> Array:
         a, b = p.take(rows), q.take(rows)
-        return (a.density(x) * (x - b.quantile(a.cdf(x), a.sf(x))) ** 2)[None]
+        image = np.clip(b.quantile(a.cdf(x), a.sf(x)), lowest, highest)
+        return (a.density(x) * (x - image) ** 2)[None]
 
     found = integrate(f, edges, tolerance=1e-9, rounds=25)
     rest, rest_error = beyond(f, edges)
@@ -233,6 +235,11 @@ def critic_slope(p: Mixture1D, q: Mixture1D, x: Array) -> Array:
     return -np.sign(_cdf_gap(p, q, x)[0])
 
 
+def finite_mean(law: Mixture1D) -> Array:
+    """Whether E|X| exists: () or (S,)."""
+    return _heavy_tail(law)[0] > 1
+
+
 def has_finite_mean(law: Mixture1D) -> bool:
     """Whether E|X| exists in every row."""
-    return not any(KINDS[k].key == "student-t" and np.any(law.shapes[..., i] <= 1) for i, k in enumerate(law.kinds))
+    return bool(np.all(finite_mean(law)))

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import special
 
 from gantoys.maths import LOSSES, normal, optimal_discriminator
-from gantoys.maths.losses import Loss
+from gantoys.maths.losses import Loss, Part
 from gantoys.pictures.generator_gradients.state import FURTHEST, NEAREST, ROLES, SAMPLES, GradientState, pair, short
 from gantoys.pictures.sweeps import slider
 from gantoys.stage.channels import Layer
@@ -35,40 +35,48 @@ def losses_scene(state: GradientState) -> Scene:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = slopes[1] / slopes[0]
     a, b = pair(state)
-    values = {"sa": slopes[0], "sb": slopes[1], "ratio": ratio, "d": best.value[:, -1]}
-    labels = {"sa": f"slope, {a}", "sb": f"slope, {b}", "ratio": "second ÷ first", "d": "*D*^{*} at *p*_{G}’s mean"}
-    roles = {"sa": ROLES[0], "sb": ROLES[1], "ratio": None, "d": "disc"}
-    readouts = [Readout(key, labels[key], _over(values[key]), form=".4g", role=roles[key]) for key in values]
-    readouts.append(Readout("minus_a", "−*a*", _over(-best.logit[:, -1]), digits=1, visible=False))
-    against_d = state.against == "D"
-    axis = Axis(0, 1, "*D*(*x*)", ticks=(0, 0.5, 1), tick_labels=("0", "½", "1")) if against_d else Axis(LOWEST, HIGHEST, "logit *a* of *D*")
-    sides = (
-        ("the generator’s loss", LARGEST_VALUE, [row.generator for row in rows]),
-        ("its slope per logit", LARGEST_SLOPE, [row.generator_slope for row in rows]),
+    readouts = (
+        Readout("sa", f"slope, {a}", _over(slopes[0]), form=".4g", role=ROLES[0]),
+        Readout("sb", f"slope, {b}", _over(slopes[1]), form=".4g", role=ROLES[1]),
+        Readout("ratio", "second ÷ first", _over(ratio), form=".4g"),
+        Readout("d", "*D*^{*} at *p*_{G}’s mean", _over(best.value[:, -1]), form=".4g", role="disc"),
+        Readout("minus_a", "−*a*", _over(-best.logit[:, -1]), digits=1, visible=False),
     )
-    panels = []
-    for column, (title, most, functions) in enumerate(sides):
-        layers: list[Layer] = [Rule(at=0.0, role="muted", dashed=False)]
-        low, high = 0.0, 0.0
-        for key, role, row, function in zip(state.keys, ROLES, rows, functions, strict=True):
-            curve = function(DENSE)
-            seen = np.abs(DENSE) <= LARGEST_VALUE
-            low, high = min(low, float(curve[seen].min())), max(high, float(curve[seen].max()))
-            aside = None if column == 0 else 0.25 if against_d else -4.0
-            layers.append(Curve(x=_across(DENSE, against_d), y=curve, role=role, label=short(key), label_at=aside))
-            layers += _dots(row, best.logit, function, role, against_d)
-        panels.append(Panel(axis, _margin(max(low, -most), min(high, most), title), tuple(layers), column=column))
+    values, slopes_of = [row.generator for row in rows], [row.generator_slope for row in rows]
     return Scene(
         key=f"gradients-losses-{state.against}",
         alt=(
-            f"The {short(state.loss)} and the {short(state.other)} loss of the generator and their slopes per logit. At the "
-            f"centre of p_G, where D* is {{d}}, the slopes are {{sa}} and {{sb}}."
+            f"The {short(state.loss)} and the {short(state.other)} loss of the generator and their slopes per logit. "
+            "At the centre of p_G, where D* is {d}, the slopes are {sa} and {sb}."
         ),
-        panels=tuple(panels),
+        panels=(
+            _panel(state, "the generator’s loss", values, best.logit, column=0, most=LARGEST_VALUE),
+            _panel(state, "its slope per logit", slopes_of, best.logit, column=1, most=LARGEST_SLOPE),
+        ),
         controls=(control,),
-        readouts=tuple(readouts),
+        readouts=readouts,
         formula=_formula(state, a, b),
     )
+
+
+def _panel(
+    state: GradientState, title: str, functions: list[Part], log_ratio: Array, *, column: int, most: float
+) -> Panel:
+    """One function of each loss over D or the logit, no further than `most` up and down, with the samples on it."""
+    against_d = state.against == "D"
+    layers: list[Layer] = [Rule(at=0.0, role="muted", dashed=False)]
+    aside = (None, 0.25 if against_d else -4.0)[column]
+    curves = [function(DENSE) for function in functions]
+    for key, role, curve, function in zip(state.keys, ROLES, curves, functions, strict=True):
+        layers.append(Curve(x=_across(DENSE, against_d), y=curve, role=role, label=short(key), label_at=aside))
+        layers += _dots(LOSSES[key], log_ratio, function, role, against_d)
+    seen = np.stack(curves)[:, np.abs(DENSE) <= LARGEST_VALUE]
+    low, high = max(-most, min(0.0, float(seen.min()))), min(most, max(0.0, float(seen.max())))
+    room = 0.08 * (high - low)
+    along = Axis(LOWEST, HIGHEST, "logit *a* of *D*")
+    if against_d:
+        along = Axis(0, 1, "*D*(*x*)", ticks=(0, 0.5, 1), tick_labels=("0", "½", "1"))
+    return Panel(along, Axis(low - room, high + room, title), tuple(layers), column=column)
 
 
 def _over(rows: Array) -> Swept:
@@ -79,12 +87,7 @@ def _across(logits: Array, against_d: bool) -> Array:
     return special.expit(logits) if against_d else logits
 
 
-def _margin(low: float, high: float, title: str) -> Axis:
-    room = 0.08 * (high - low)
-    return Axis(low - room, high + room, title)
-
-
-def _dots(row: Loss, log_ratio: Array, function, role: str, against_d: bool) -> list[Layer]:  # type: ignore[no-untyped-def]
+def _dots(row: Loss, log_ratio: Array, function: Part, role: str, against_d: bool) -> list[Layer]:
     """The samples of p_G on the curve, small, and p_G's centre, large; the last column is the centre."""
     a = logits_at(row, log_ratio)
     if np.all(np.isnan(a)):

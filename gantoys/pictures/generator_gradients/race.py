@@ -7,11 +7,23 @@ import numpy as np
 
 from gantoys.maths import Mixture1D, divergences, gradient_flow, normal, parse
 from gantoys.pictures.generator_gradients.state import (
-    DURATION, FURTHEST, HIGH, LOW, NEAREST, ROLES, GradientState, left_flank, pair, short,
-)  # fmt: skip
+    DURATION,
+    FURTHEST,
+    HIGH,
+    LOW,
+    NEAREST,
+    ROLES,
+    TOO_MANY_PAIRS,
+    GradientState,
+    in_words,
+    named_data,
+    pair,
+    short,
+    too_many_pairs,
+)
 from gantoys.pictures.sweeps import slider
 from gantoys.stage.channels import Layer
-from gantoys.stage.layers import Area, Curve, Rule, Text
+from gantoys.stage.layers import Area, Curve, Rule
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
 
 Array = np.ndarray
@@ -36,6 +48,8 @@ def run(data: str, shift: float, scale: float, loss: str) -> Run:
     p = parse(data)
     assert isinstance(p, Mixture1D)
     try:
+        if too_many_pairs(p, loss):
+            raise ValueError(TOO_MANY_PAIRS)
         flow = gradient_flow(p, shift, scale, loss, duration=DURATION, frames=FRAMES)
     except ValueError as error:
         nothing = np.full(FRAMES, np.nan)
@@ -57,7 +71,7 @@ def race_scene(state: GradientState) -> Scene:
     a, b = pair(state)
     readouts = tuple(
         Readout(f"{key}{side}", f"{word}, {loss}", _over(getattr(found, field)), digits=digits, role=role, unit=unit)
-        for key, word, field, unit, digits in (("js", "JS", "js", "nats", 4), ("m", "mean", "mean", "", 3))
+        for key, word, field, unit, digits in (("js", "JS", "js", "nats", 3), ("m", "mean", "mean", "", 2))
         for side, loss, role, found in zip("ab", (a, b), ROLES, runs, strict=True)
     )
     along = Axis(0, DURATION, "time of the flow")
@@ -65,8 +79,8 @@ def race_scene(state: GradientState) -> Scene:
     return Scene(
         key="gradients-race",
         alt=(
-            f"Two generators that started as one follow the {short(state.loss)} and the {short(state.other)} loss against a "
-            "perfect discriminator. At time {time} their means are {ma} and {mb}, and JS is {jsa} and {jsb} nats."
+            f"Two generators that started as one follow the {short(state.loss)} and the {short(state.other)} loss "
+            "against a perfect discriminator. At time {time} their means are {ma} and {mb}, JS is {jsa} and {jsb} nats."
         ),
         panels=(
             Panel(Axis(LOW, HIGH, "*x*"), *_densities(state, runs, start), width_ratio=1.25, rows=2),
@@ -92,8 +106,7 @@ def _densities(state: GradientState, runs: list[Run], start: Control) -> tuple[A
     starts = np.asarray(start.values)
     waiting = normal(starts, np.full(len(starts), state.scale)).density(x)
     top = 1.12 * max(float(p_x.max()), float(waiting.max()))
-    layers: list[Layer] = [Area(x=x, y=p_x, role="real"), Curve(x=x, y=p_x, role="real", label="*p*_{data}", label_at=left_flank(x, p_x))]
-    layers.append(Curve(x=x, y=Swept({"start": waiting}), role="theory", label="start"))
+    layers: list[Layer] = [*named_data(x, p_x), Curve(x=x, y=Swept({"start": waiting}), role="theory", label="start")]
     for found, key, role in zip(runs, state.keys, ROLES, strict=True):
         if found.trouble:
             continue
@@ -101,9 +114,7 @@ def _densities(state: GradientState, runs: list[Run], start: Control) -> tuple[A
         top = max(top, min(1.05 * float(density.max()), 2 * top))
         layers.append(Area(x=x, y=_over(density), role=role, opacity=0.1))
         layers.append(Curve(x=x, y=_over(density), role=role, label=short(key)))
-    troubles = [found.trouble for found in runs if found.trouble]
-    for i, text in enumerate(troubles):
-        layers.append(Text(x=0.5, y=0.9 - 0.2 * i, text=text.replace("[", "\\["), frame=True, role="warn", size=0.9))
+    layers += in_words(*(found.trouble for found in runs))
     return Axis(0, top, "density", visible=False), tuple(layers)
 
 

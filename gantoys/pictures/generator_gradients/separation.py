@@ -11,8 +11,19 @@ from scipy import special
 from gantoys.maths import LOSSES, Mixture1D, generator_gradients, normal, optimal_discriminator, parse, sample_gradients
 from gantoys.maths.compare import Quantity
 from gantoys.pictures.generator_gradients.state import (
-    FURTHEST, HIGH, LOW, NEAREST, ROLES, GradientState, left_flank, pair, short,
-)  # fmt: skip
+    FURTHEST,
+    HIGH,
+    LOW,
+    NEAREST,
+    ROLES,
+    TOO_MANY_PAIRS,
+    GradientState,
+    in_words,
+    named_data,
+    pair,
+    short,
+    too_many_pairs,
+)
 from gantoys.pictures.sweeps import slider
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Arrows, Curve, Handle, Points, Rule, Text
@@ -36,7 +47,9 @@ def _settled(found: Quantity) -> Array:
 
 
 def gradient_at(p: Mixture1D, shift: Array, scale: float, key: str) -> Array:
-    """d/dshift of the loss `key` at p_G = N(shift, scale^2), (S,)."""
+    """d/dshift of the loss `key` at p_G = N(shift, scale^2), (S,); NaN where that is too much to compute here."""
+    if too_many_pairs(p, key):
+        return np.full(len(shift), np.nan)
     q = normal(shift, np.full(len(shift), scale))
     return _settled(generator_gradients(p, q, "shift", (key,))[key])
 
@@ -52,7 +65,7 @@ def _over_the_axis(data: str, scale: float, key: str) -> Array:
 @lru_cache(maxsize=1)
 def by_autograd() -> dict[str, Any]:
     """What `python -m gantoys.training.autograd` found for p_data = N(0,1), as it comes with gantoys."""
-    return json.loads(resources.files("gantoys.lessons").joinpath("autograd.json").read_text("utf-8"))  # type: ignore[no-any-return]
+    return json.loads(resources.files("gantoys.lessons").joinpath("autograd.json").read_text("utf-8"))
 
 
 def _gradients(state: GradientState, control: Control) -> tuple[Array, Array]:
@@ -67,46 +80,36 @@ def _gradients(state: GradientState, control: Control) -> tuple[Array, Array]:
 
 def separation_scene(state: GradientState) -> Scene:
     """Densities with arrows, D*, and the gradients on a log axis, all moving with the place of p_G."""
-    p = state.p
     control = slider("shift", "mean of *p*_{G}", NEAREST, FURTHEST, state.shift, count=POSITIONS, role="fake")
     shift = np.asarray(control.values)
     q = normal(shift, np.full(len(shift), state.scale))
-    x = np.linspace(LOW, HIGH, POINTS)
+    centre = optimal_discriminator(state.p, q, shift[:, None]).value[:, 0]
     first, second = _gradients(state, control)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.abs(second / first)
-    centre = optimal_discriminator(p, q, shift[:, None]).value[:, 0]
     a, b = pair(state)
-    values: dict[str, Array] = {"ga": first, "gb": second, "ratio": ratio, "d": centre}
-    labels = {"ga": f"gradient, {a}", "gb": f"gradient, {b}", "ratio": "size, second ÷ first", "d": "*D*^{*} at *p*_{G}’s mean"}
-    roles = {"ga": ROLES[0], "gb": ROLES[1], "ratio": None, "d": "disc"}
-    bare = Axis(LOW, HIGH, visible=False)
-    top = 1.12 * max(float(p.density(x).max()), PEAK / state.scale)
-    low, high = _decades(first, second)
-    judge = (
-        Rule(at=0.5, role="muted", label="cannot tell: ½"),
-        Rule(at=_over(shift), axis="x", role="muted"),
-        Curve(x=x, y=_over(optimal_discriminator(p, q, x).value), role="disc"),
-        Points(x=_over(shift[:, None]), y=_over(centre[:, None]), role="disc", size=5, opacity=1),
+    readouts = (
+        Readout("ga", f"gradient, {a}", _over(first), form=".4g", role=ROLES[0]),
+        Readout("gb", f"gradient, {b}", _over(second), form=".4g", role=ROLES[1]),
+        Readout("ratio", "size, second ÷ first", _over(ratio), form=".4g"),
+        Readout("d", "*D*^{*} at *p*_{G}’s mean", _over(centre), form=".4g", role="disc"),
     )
     return Scene(
         key="gradients-separation",
         alt=(
-            f"Densities of the data and of a generator that stands at {{shift}}; the best discriminator between them; and on a "
-            f"log axis the gradient that the generator gets: {{ga}} with the {short(state.loss)} loss, {{gb}} with "
+            "Densities of the data and of a generator that stands at {shift}; the best discriminator between them; and "
+            f"on a log axis the generator's gradient: {{ga}} with the {short(state.loss)} loss, {{gb}} with "
             f"the {short(state.other)} loss."
         ),
         panels=(
-            Panel(bare, Axis(LANES * top, top, "densities, and what samples feel", visible=False), _densities(state, control, q, x, top), height_ratio=2.1, width_ratio=1.2),
-            Panel(Axis(LOW, HIGH, "*x*"), Axis(0, 1, "[*D*^{*}(*x*)|disc]", ticks=(0, 0.5, 1)), judge, row=1, width_ratio=1.2, lecture=False),
-            Panel(Axis(NEAREST - 0.2, FURTHEST + 0.4, "mean of *p*_{G}", ticks=(0, 2, 4, 6, 8, 10)), Axis(low, high, "size of the gradient", log=True), _cliff(state, control, first, second), column=1, rows=2, height_ratio=2.1),
+            _densities(state, q, shift),
+            _judge(state.p, q, shift, centre),
+            _cliff(state, shift, first, second),
         ),
         controls=(control,),
-        readouts=tuple(
-            Readout(key, labels[key], Swept({"shift": values[key]}), form=".4g", role=roles[key]) for key in values
-        ),
+        readouts=readouts,
         formula=f"*D* = *D*^{{*}}, frozen:  {_meaning(state.loss, a, 'ga')};  {_meaning(state.other, b, 'gb')}",
-    )  # fmt: skip
+    )
 
 
 def _over(rows: Array) -> Swept:
@@ -117,7 +120,7 @@ def _meaning(key: str, colour: str, slot: str) -> str:
     """A loss, whose slope it is, and the number, in the stage's markup."""
     descends = LOSSES[key].descends
     if descends.startswith("no "):
-        return f"{colour} = slope of no divergence = {{{slot}:.3g}}"
+        return f"{colour} (slope of no divergence) = {{{slot}:.3g}}"
     words = descends.replace("q‖p", "*p*_{G}‖*p*_{data}").replace("p‖q", "*p*_{data}‖*p*_{G}")
     return f"{colour} = slope of {words} = {{{slot}:.3g}}"
 
@@ -138,51 +141,73 @@ def _decades(*curves: Array) -> tuple[float, float]:
     return float(np.clip(low, SMALLEST, 1e-2)), float(np.clip(high, 10.0, LARGEST))
 
 
-def _densities(state: GradientState, control: Control, q: Mixture1D, x: Array, top: float) -> tuple[Layer, ...]:
-    """Both densities, and below them for each loss five samples of p_G, one below the other, and where they are pushed."""
-    p, shift = state.p, np.asarray(control.values)
-    p_x, density = p.density(x), q.density(x)
-    places = shift[:, None] + state.scale * FEELERS
-    beside = shift + 1.2 * state.scale
+def _densities(state: GradientState, q: Mixture1D, shift: Array) -> Panel:
+    """Both densities; below them for each loss five samples of p_G, one under the other, and where they are pushed."""
+    x = np.linspace(LOW, HIGH, POINTS)
+    p_x, density, peak = state.p.density(x), q.density(x), PEAK / state.scale
+    top = 1.12 * max(float(p_x.max()), peak)
     layers: list[Layer] = [
-        Area(x=x, y=p_x, role="real"),
+        *named_data(x, p_x),
         Area(x=x, y=_over(density), role="fake"),
-        Curve(x=x, y=p_x, role="real", label="*p*_{data}", label_at=left_flank(x, p_x)),
         Curve(x=x, y=_over(density), role="fake"),
-        Text(x=_over(beside + 0.2), y=0.55 * PEAK / state.scale, text="*p*_{G}", align="left", role="fake"),
+        Text(x=_over(shift + 1.2 * state.scale + 0.2), y=0.55 * peak, text="*p*_{G}", align="left", role="fake"),
     ]
-    left = shift > SIDE
     for lane, key, role in zip((-0.22, -0.62), state.keys, ROLES, strict=True):
-        push = np.clip(-np.nan_to_num(sample_gradients(p, q, places, key)), -LONGEST, LONGEST)
-        tips = np.concatenate([places, places + ARROW * push], axis=1)
-        heights = top * (lane + np.linspace(0.12, -0.12, len(FEELERS)))
-        layers += [
-            Arrows(x=_over(places), y=heights, dx=_over(push), dy=np.zeros(len(FEELERS)), scale=ARROW, role=role, width=1.3),
-            Points(x=_over(places), y=heights, role=role, size=2.8, opacity=1),
-            Text(x=_over(np.where(left, np.nan, tips.max(axis=1) + 0.4)), y=top * lane, text=short(key), align="left", role=role),
-            Text(x=_over(np.where(left, tips.min(axis=1) - 0.4, np.nan)), y=top * lane, text=short(key), align="right", role=role),
-        ]  # fmt: skip
-    layers.append(Handle(control="shift", x=_over(shift), y=PEAK / state.scale, role="fake"))
-    return tuple(layers)
+        layers += _pushed(state, q, shift, key, role, top * lane, 0.12 * top)
+    layers.append(Handle(control="shift", x=_over(shift), y=peak, role="fake"))
+    height = Axis(LANES * top, top, "densities, and what samples feel", visible=False)
+    return Panel(Axis(LOW, HIGH, visible=False), height, tuple(layers), height_ratio=2.1, width_ratio=1.2)
 
 
-def _cliff(state: GradientState, control: Control, first: Array, second: Array) -> tuple[Layer, ...]:
+def _pushed(
+    state: GradientState, q: Mixture1D, shift: Array, key: str, role: str, lane: float, half: float
+) -> list[Layer]:
+    """Samples around the height `lane`, their arrows against the loss's slope, and its name on the free side."""
+    places = shift[:, None] + state.scale * FEELERS
+    felt = np.zeros_like(places) if too_many_pairs(state.p, key) else sample_gradients(state.p, q, places, key)
+    push = np.clip(-np.nan_to_num(felt), -LONGEST, LONGEST)
+    ends = np.concatenate([places, places + ARROW * push], axis=1)
+    heights = lane + np.linspace(half, -half, len(FEELERS))
+    still = np.zeros(len(FEELERS))
+    right = np.where(shift > SIDE, np.nan, ends.max(axis=1) + 0.4)
+    left = np.where(shift > SIDE, ends.min(axis=1) - 0.4, np.nan)
+    return [
+        Arrows(x=_over(places), y=heights, dx=_over(push), dy=still, scale=ARROW, role=role, width=1.3),
+        Points(x=_over(places), y=heights, role=role, size=2.8, opacity=1),
+        Text(x=_over(right), y=lane, text=short(key), align="left", role=role),
+        Text(x=_over(left), y=lane, text=short(key), align="right", role=role),
+    ]
+
+
+def _judge(p: Mixture1D, q: Mixture1D, shift: Array, centre: Array) -> Panel:
+    """D*, and its answer at p_G's mean."""
+    x = np.linspace(LOW, HIGH, POINTS)
+    layers = (
+        Rule(at=0.5, role="muted", label="cannot tell: ½"),
+        Rule(at=_over(shift), axis="x", role="muted"),
+        Curve(x=x, y=_over(optimal_discriminator(p, q, x).value), role="disc"),
+        Points(x=_over(shift[:, None]), y=_over(centre[:, None]), role="disc", size=5, opacity=1),
+    )
+    answer = Axis(0, 1, "[*D*^{*}(*x*)|disc]", ticks=(0, 0.5, 1))
+    return Panel(Axis(LOW, HIGH, "*x*"), answer, layers, row=1, width_ratio=1.2, lecture=False)
+
+
+def _cliff(state: GradientState, shift: Array, first: Array, second: Array) -> Panel:
     """The size of each gradient over the whole axis, autograd's values on it, and where p_G is now."""
-    shift = np.asarray(control.values)
     layers: list[Layer] = [Rule(at=_over(shift), axis="x", role="muted")]
     stored = by_autograd()
     known = state.scale == stored["scale"] and str(state.p) == stored["data"]
-    told = False
+    word = "○ autograd"
     for key, role, values in zip(state.keys, ROLES, (first, second), strict=True):
         layers.append(Curve(x=shift, y=_size(values), role=role, label=short(key), label_at=6.5))
         if known and key in stored["gradients"]:
-            layers.append(
-                Points(
-                    x=np.array(stored["shifts"]), y=_size(stored["gradients"][key]), role=role, size=3.6, opacity=0.9,
-                    hollow=True, label="" if told else "○ autograd",
-                )
-            )  # fmt: skip
-            told = True
+            at, sizes = np.array(stored["shifts"]), _size(stored["gradients"][key])
+            layers.append(Points(x=at, y=sizes, role=role, size=3.6, opacity=0.9, hollow=True, label=word))
+            word = ""
     for role, values in zip(ROLES, (first, second), strict=True):
         layers.append(Points(x=_over(shift[:, None]), y=_over(_size(values)[:, None]), role=role, size=5.5, opacity=1))
-    return tuple(layers)
+    if any(too_many_pairs(state.p, key) for key in state.keys):
+        layers += in_words(TOO_MANY_PAIRS)
+    along = Axis(NEAREST - 0.2, FURTHEST + 0.4, "mean of *p*_{G}", ticks=(0, 2, 4, 6, 8, 10))
+    size = Axis(*_decades(first, second), "size of the gradient", log=True)
+    return Panel(along, size, tuple(layers), column=1, rows=2, height_ratio=2.1)

@@ -1,6 +1,7 @@
 """The state that the three views share, and how they name and colour the two losses."""
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -9,6 +10,8 @@ from scipy import special
 
 from gantoys.maths import LOSSES, Mixture1D, parse
 from gantoys.pictures.state import State
+from gantoys.stage.channels import Layer
+from gantoys.stage.layers import Area, Curve, Text
 
 if TYPE_CHECKING:
     LossKey = str
@@ -75,6 +78,15 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Data with a name."""
 
 
+def in_words(*sentences: str) -> list[Layer]:
+    """Sentences in the upper right corner of a panel: what cannot be drawn, and why."""
+    lines = [line for sentence in sentences for line in wrap(sentence, 36)]
+    return [
+        Text(x=0.98, y=0.95 - 0.07 * i, text=line, align="right", frame=True, role="warn")
+        for i, line in enumerate(lines)
+    ]
+
+
 def name(key: str) -> str:
     """A loss's label as it stands within a sentence."""
     label = LOSSES[key].label
@@ -86,9 +98,23 @@ def short(key: str) -> str:
     return name(key).split(" (")[0]
 
 
-def left_flank(x: Array, density: Array) -> float:
-    """Where the name of a density stands free: half way up its first hill."""
-    return float(x[np.argmax(density > 0.5 * density.max())])
+def named_data(x: Array, density: Array) -> tuple[Layer, ...]:
+    """The data's density, (n,) over x, with its name left of its first hill, half way up."""
+    half = 0.5 * float(density.max())
+    place = float(x[np.argmax(density > half)]) - 0.25
+    return (
+        Area(x=x, y=density, role="real"),
+        Curve(x=x, y=density, role="real"),
+        Text(x=place, y=half, text="*p*_{data}", align="right", role="real"),
+    )
+
+
+TOO_MANY_PAIRS = "the relativistic loss compares all pairs of points: with tails this heavy, too many for this page"
+
+
+def too_many_pairs(p: Mixture1D, key: str) -> bool:
+    """Whether a loss of pairs would need the pairs of a heavy tail with everything: seconds for each position."""
+    return LOSSES[key].paired and "student-t" in p.kinds
 
 
 def pair(state: GradientState) -> tuple[str, str]:
