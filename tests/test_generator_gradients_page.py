@@ -235,7 +235,8 @@ def page() -> AppTest:
 def test_each_chip_asks_and_then_shows_its_state(page):
     for i, row in enumerate(load(KEY).tries):
         page.button(key=f"try-{i}:{KEY}").click().run()
-        assert any(row.ask in m.value for m in page.markdown)
+        assert any(m.value.startswith("**Before it moves:**") for m in page.markdown)
+        assert {b.label for b in page.button} >= set(row.options)
         page.button(key=f"guess-{i}-{row.right}:{KEY}").click().run()
         assert not page.exception and "As you said." in page.info[0].value
         assert page.session_state[f"state:{KEY}"] == GradientState(**row.state)
@@ -244,7 +245,7 @@ def test_each_chip_asks_and_then_shows_its_state(page):
 def test_the_menus_change_the_state_and_the_link(page):
     page.selectbox(key=f"control:{KEY}:other").set_value("wasserstein").run()
     assert not page.exception and page.session_state[f"state:{KEY}"].other == "wasserstein"
-    assert page.query_params["other"] == ["wasserstein"]
+    assert page.query_params["other"] in ("wasserstein", ["wasserstein"])  # Streamlit changed which
     page.number_input(key=f"control:{KEY}:scale").set_value(0.5).run()
     assert not page.exception and page.session_state[f"state:{KEY}"].scale == 0.5
 

@@ -12,7 +12,7 @@ from gantoys.maths.parameters import checked_weights, heaviest, log_sum_exp, num
 Array = np.ndarray
 # what a picture shows of a component, in units of its scale (4 standard deviations unless said)
 _FULL_ROUNDS, _LATE_ROUNDS = 7, 90  # of the search for quantiles: all of them together, then the stragglers
-_FARTHEST = 1e300
+_FARTHEST = 1e150
 _FARTHEST_Z = 1e153  # in scales: squares stay finite
 _BEYOND = 10.0 ** np.arange(2, 300, 4)  # where quantiles of power tails are looked for, in units of the edges' reach
 _REACH = {"uniform": (-0.15, 1.15), "laplace": (-6.0, 6.0), "student-t": (-8.0, 8.0)}
