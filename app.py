@@ -9,5 +9,6 @@ from gantoys.ui.navigation import pages
 st.set_page_config(page_title="gantoys", layout="wide")
 lecture = lecture_view()
 look.apply(lecture=lecture)
+memory.load()
 st.navigation(list(pages().values()), position="hidden" if lecture else "top").run()
 memory.sync()

@@ -236,6 +236,7 @@ def test_a_bad_link_names_the_parameter_and_what_is_allowed(params, names, allow
 
 def opened(**params: str) -> AppTest:
     at = AppTest.from_file("../pages/game.py", default_timeout=15)
+    at.session_state["more:game"] = at.session_state["code:game"] = True  # what is closed is not sent
     for name, value in params.items():
         at.query_params[name] = value
     at.run()

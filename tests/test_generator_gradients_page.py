@@ -153,8 +153,11 @@ def test_a_new_start_sets_the_clock_back():
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [({"loss": "f-pearson", "scale": 0.5, "shift": 1.0}, "cannot"), ({"data": "T(0,1,3)", "loss": "relativistic"}, "pairs")],
-)  # fmt: skip
+    [
+        ({"loss": "f-pearson", "scale": 0.5, "shift": 1.0}, "cannot"),
+        ({"data": "T(0,1,3)", "loss": "relativistic"}, "pairs"),
+    ],
+)
 def test_what_cannot_be_followed_is_said_in_the_picture(state, words):
     drawn = scene(GradientState(show="race", **state))
     assert any(words in layer.text for layer in drawn.layers() if isinstance(layer, Text) and layer.role == "warn")
@@ -227,6 +230,7 @@ def test_the_words_say_the_numbers_of_the_pictures():
 @pytest.fixture(scope="module")
 def page() -> AppTest:
     app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=60).run()
+    app.session_state[f"more:{KEY}"] = app.session_state[f"code:{KEY}"] = True  # what is closed is not sent
     app.switch_page(f"pages/{KEY}.py").run()
     assert not app.exception
     return app

@@ -18,14 +18,22 @@ def opened(key: str, **params: str) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=30)
     for name, value in params.items():
         app.query_params[name] = value
+    _open_drawers(app, key)
     app.run()
     if key != KEYS[0]:
+        _open_drawers(app, key)
         app.switch_page(f"pages/{key}.py")
         for name, value in params.items():
             app.query_params[name] = value
         app.run()
     assert not app.exception
     return app
+
+
+def _open_drawers(app: AppTest, key: str) -> None:
+    """What is closed is not sent."""
+    for drawer in ("code", "more"):
+        app.session_state[f"{drawer}:{key}"] = True
 
 
 def link(app: AppTest) -> dict[str, str]:

@@ -145,13 +145,15 @@ def _line_w2(p: Mixture1D, q: Mixture1D) -> Quantity:
     parts = [np.broadcast_to(np.atleast_2d(e), (count, e.shape[-1])) for e in (own, mapped)]
     edges = np.sort(np.concatenate(parts, axis=-1), axis=-1)
 
-    def f(rows: Array, x: Array) -> Array:
+    def f(rows: Array, x: Array) -> tuple[Array, Array]:
         a, b = p.take(rows), q.take(rows)
         image = np.clip(b.quantile(a.cdf(x), a.sf(x)), lowest, highest)
-        return (a.density(x) * (x - image) ** 2)[None]
+        density, move = a.density(x), np.abs(x - image)
+        rounding = np.abs(x) + np.abs(image)
+        return (density * move**2)[None], (density * rounding * (move + _ROUNDING * rounding))[None]
 
     found = integrate(f, edges, tolerance=1e-9, rounds=25)
-    rest, rest_error = beyond(f, edges)
+    rest, rest_error = beyond(lambda rows, x: f(rows, x)[0], edges)
     value = (found.value + rest)[0]
     # beyond the outermost edges of q the quantile is cut: what that could add
     ends, mass = other[..., [0, -1]], np.stack([q.cdf(other)[..., 0], q.sf(other)[..., -1]], axis=-1)

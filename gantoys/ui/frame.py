@@ -10,7 +10,8 @@ A page opens its lesson, shows a picture and then the rest:
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, Generic
@@ -189,8 +190,8 @@ class Page(Generic[StateT]):
         with left:
             st.subheader("What you see")
             st.markdown(self.words.explanation)
-            with st.expander("In code: the functions that computed this picture"):
-                for function in code:
+            with self._drawer("In code: the functions that computed this picture", "code") as opened:
+                for function in code if opened else ():
                     st.code(_source(function), language="python")
             st.subheader("Check yourself")
             for i, question in enumerate(self.words.checks):
@@ -204,6 +205,13 @@ class Page(Generic[StateT]):
             if build is not None:
                 self._download(build)
             st.markdown(f"[Lecture view](?{_query(links.write(self.state) | {'view': 'lecture'})})")
+
+    @contextmanager
+    def _drawer(self, label: str, name: str) -> Iterator[bool]:
+        """An expander that says whether it is open: what is closed is not sent, so that the picture comes sooner."""
+        drawer = st.expander(label, key=self._slot(name), on_change="rerun")
+        with drawer:
+            yield bool(drawer.open)
 
     def _download(self, build: Build) -> None:
         state = self.state
@@ -295,8 +303,9 @@ def _top(
     if beside is not None:
         beside()
     if more is not None and not page.lecture:
-        with st.expander("More controls"):
-            more(page)
+        with page._drawer("More controls", "more") as opened:
+            if opened:
+                more(page)
 
 
 def _takes_drawn(build: Build) -> bool:

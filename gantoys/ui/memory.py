@@ -4,20 +4,25 @@ One small component keeps it in the browser's own storage; the server holds it o
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from gantoys.lessons import KEYS
 
-_SLOT, _KNOWN = "progress", "progress-known"
+_SLOT, _KNOWN, _KEY = "progress", "progress-known", "memory"
 _LIMIT = 10_000
 _JS = """
 export default function ({ data, setStateValue }) {
   const message = JSON.parse(data);
   try {
     if (message.known) window.localStorage.setItem("gantoys", JSON.stringify(message.progress));
-    else setStateValue("kept", (window.localStorage.getItem("gantoys") ?? "{}").slice(0, 10000));
+    else {
+      // a moment later, so that the answer does not hold up the page's first picture
+      const kept = (window.localStorage.getItem("gantoys") ?? "{}").slice(0, 10000);
+      setTimeout(() => setStateValue("kept", kept), 1200);
+    }
   } catch (e) { /* a browser that keeps nothing: progress lasts as long as the session */ }
 }
 """
@@ -58,19 +63,22 @@ def valid(text: Any) -> dict[str, dict[str, Any]]:
     return out
 
 
-def sync() -> None:
-    """Asks the browser once what it kept, then lets it store what is new; called at the end of every page."""
-    known = bool(st.session_state.get(_KNOWN))
-    message = json.dumps({"known": known, "progress": progress()})
-    result = _store(key="memory", data=message, on_kept_change=lambda: None)
-    kept = getattr(result, "kept", None)
-    if known or kept is None:
+def load() -> None:
+    """Takes over what the browser has told since the last run; called at the start of every page."""
+    state = st.session_state.get(_KEY)
+    kept = state.get("kept") if isinstance(state, Mapping) else None
+    if kept is None or st.session_state.get(_KNOWN):
         return
     for key, row in valid(kept).items():
         own = progress().setdefault(key, {"checks": {}})
         own["checks"] = row["checks"] | own["checks"]
     st.session_state[_KNOWN] = True
-    st.rerun()
+
+
+def sync() -> None:
+    """Asks the browser once what it kept, then lets it store what is new; called at the end of every page."""
+    message = {"known": bool(st.session_state.get(_KNOWN)), "progress": progress()}
+    _store(key=_KEY, data=json.dumps(message), on_kept_change=lambda: None)
 
 
 def forget() -> None:
