@@ -11,6 +11,7 @@ import numpy as np
 from gantoys.maths.distributions import Distribution, Finite, Mixture1D, Mixture2D
 from gantoys.maths.divergences import DIVERGENCES, Divergence
 from gantoys.maths.panels import beyond, centred, ill_placed, joint_edges, log_ratio, reaching, with_zeros
+from gantoys.maths.panels_plane import centred_plane, grid_lines, reaching_plane
 from gantoys.maths.quadrature import integrate, integrate_plane
 from gantoys.maths.tails import log_ratio_integrable, power_integrable
 
@@ -18,6 +19,7 @@ Array = np.ndarray
 _ROUNDING = 4 * np.finfo(float).eps
 # the plane's product rule converges slowly along the kink of |p - q|
 _PLANE_TOLERANCE, _PLANE_KINK_TOLERANCE = 1e-10, 3e-6
+_CELLS, _CELLS_COMPONENTS = 24_000, 24  # cells at most, fewer where more components make each of them dearer
 # masses outside the other's support below these are rounding, or the error of the plane's rule
 _TINY_MASS, _TINY_PLANE_MASS = 1e-14, 1e-9
 _LARGEST = 700.0  # exp of more overflows
@@ -165,30 +167,31 @@ def _in_the_plane(p: Mixture2D, q: Mixture2D, rows: list[Divergence]) -> dict[st
     batch = np.broadcast_shapes(p.batch, q.batch)
     count = int(np.prod(batch)) if batch else 1
     infinite = np.stack([np.broadcast_to(np.atleast_1d(_infinite(p, q, row)), (count,)) for row in rows])
-    tolerance = np.array([_PLANE_KINK_TOLERANCE if row.key == "tv" else _PLANE_TOLERANCE for row in rows] + [1e-9] * 2)
+    overflown = np.zeros_like(infinite)
+    # beside the rows: the masses outside the other's support, and both densities, whose integral is known to be 1
+    tolerance = np.array([_PLANE_KINK_TOLERANCE if row.kinked else _PLANE_TOLERANCE for row in rows] + [1e-9] * 4)
+    cells = int(_CELLS * min(1.0, _CELLS_COMPONENTS / (len(p.kinds) + len(q.kinds))))
     values, errors = [], []
     for i in range(count):
-        a, b = p.take(np.array(i)), q.take(np.array(i))
-        x, y = (_thinned(np.sort(np.concatenate([e, g]))) for e, g in zip(a.edges(), b.edges(), strict=True))
+        a, b = centred_plane(p.take(np.array(i)), q.take(np.array(i)))
 
         def f(at: Array, a: Mixture2D = a, b: Mixture2D = b, i: int = i) -> Array:
-            v = _integrands(rows, a.log_density(at), b.log_density(at))
-            v[: len(rows)] *= ~infinite[:, i, None]
-            return v
+            lp, lq = a.log_density(at), b.log_density(at)
+            v = _integrands(rows, lp, lq)
+            real = v[: len(rows)]
+            too_large = ~(np.abs(real) < _OVERFLOW)
+            overflown[:, i] |= too_large.any(axis=-1)
+            real[too_large | (infinite | overflown)[:, i, None]] = 0.0
+            return np.concatenate([v, np.exp([lp, lq])])
 
-        found = integrate_plane(f, x, y, tolerance=tolerance)
-        values.append(found.value[:, 0])
-        errors.append(found.error[:, 0])
-    return _quantities(rows, np.array(values).T, np.array(errors).T, infinite, batch, _TINY_PLANE_MASS)
-
-
-def _thinned(lines: Array, most: int = 32) -> Array:
-    """At most `most` grid lines: those closest to a neighbour go first (cells are halved again where needed)."""
-    while len(lines) > most:
-        gaps = lines[2:] - lines[:-2]
-        drop = np.argsort(gaps[::2])[: max(1, (len(lines) - most) // 2)] * 2 + 1
-        lines = np.delete(lines, drop)
-    return lines
+        x, y = grid_lines(a, b, [row.power for row in rows if row.power is not None])
+        x, y, left_out = reaching_plane(f, x, y, np.concatenate([a.modes, b.modes]))
+        found = integrate_plane(f, x, y, tolerance=tolerance, cells=cells)
+        value, error = found.value[:, 0], found.error[:, 0] + left_out
+        missed = np.abs(value[-2:] - 1).max()
+        values.append(value[:-2])
+        errors.append((error + np.where(missed > _TINY_PLANE_MASS, missed * (1 + np.abs(value)), 0.0))[:-2])
+    return _quantities(rows, np.array(values).T, np.array(errors).T, infinite | overflown, batch, _TINY_PLANE_MASS)
 
 
 def _closed_forms(p: Mixture1D, q: Mixture1D) -> dict[str, Quantity]:
@@ -219,7 +222,15 @@ def _closed_forms(p: Mixture1D, q: Mixture1D) -> dict[str, Quantity]:
         "chi2_neyman": np.maximum(chi2(s2, s1), 0.0),
     }
     values["jeffreys"] = values["kl"] + values["reverse_kl"]
-    return {
-        k: Quantity(v, np.where(np.isinf(v), 0.0, 8 * _ROUNDING * (1 + np.abs(v))), "closed form")
-        for k, v in values.items()
-    }
+    # near its pole and where it is large, rounding of the parameters moves chi-square by more than its last digits
+    shaky = {"chi2": (s1, s2), "chi2_neyman": (s2, s1)}
+    out = {}
+    for key, value in values.items():
+        loss = np.ones_like(value)
+        if key in shaky:
+            sa, sb = shaky[key]
+            safe = np.where(2 * sb**2 > sa**2, 2 * sb**2 - sa**2, 1.0)
+            loss = 1 + (1 + gap**2 / safe) * (1 + sa**2 / safe)
+        error = 8 * _ROUNDING * loss * (1 + np.abs(np.where(np.isinf(value), 0.0, value)))
+        out[key] = Quantity(value, np.where(np.isinf(value), 0.0, error), "closed form")
+    return out

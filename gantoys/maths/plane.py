@@ -76,11 +76,12 @@ class Mixture2D:
         x = np.asarray(x, float)
         if x.shape[-1] != 2:
             raise ValueError(f"points in the plane must have shape (..., 2), got {x.shape}")
+        x = np.clip(x, -_FARTHEST, _FARTHEST)
         terms = []
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         for k, kind in enumerate(self.kinds):
-            d = np.clip(x - self.locs[..., k, None, :], -_FARTHEST, _FARTHEST)
+            d = x - self.locs[..., k, None, :]
             l00, l10, l11 = (self.factors[..., k, None, i, j] for i, j in ((0, 0), (1, 0), (1, 1)))
             z0 = d[..., 0] / l00
             z = np.stack([z0, (d[..., 1] - l10 * z0) / l11], axis=-1)

@@ -83,7 +83,7 @@ class Control:
 class Readout:
     """A live number: name, value, unit, and what kind of number it is. Infinity is shown as the sign, NaN as a dash.
 
-    It is written with `digits` decimals, or as `form` says (`.3g`: see `scene`), unless a slot gives a format of its own.
+    It is written with `digits` decimals, or as `form` says (`.3g`: see `scene`), unless a slot has a format of its own.
     """
 
     key: str
