@@ -26,7 +26,17 @@ def as_json(capsys, *args):
 def test_compare_gives_every_quantity_with_method_and_error(capsys):
     got = as_json(capsys, "compare", "P(0.5,0.5)", "P(0.7,0.3)")
     want = CASES["two_point_worked_example"]["expected"]
-    names = {"kl": "KL_p_q", "reverse_kl": "KL_q_p", "js": "JS", "tv": "TV", "hellinger2": "Hellinger2", "chi2": "chi2_p_q", "w1": "W1", "w2_squared": "W2_squared", "value": "V_Dstar"}  # fmt: skip
+    names = {
+        "kl": "KL_p_q",
+        "reverse_kl": "KL_q_p",
+        "js": "JS",
+        "tv": "TV",
+        "hellinger2": "Hellinger2",
+        "chi2": "chi2_p_q",
+        "w1": "W1",
+        "w2_squared": "W2_squared",
+        "value": "V_Dstar",
+    }
     for key in (*names, "jeffreys", "chi2_neyman"):
         assert set(got[key]) == {"value", "method", "error"}
     for key, name in names.items():

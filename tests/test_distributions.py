@@ -1,5 +1,6 @@
 """Distributions, toys and the notation: normalisation, SciPy, moments, sampling, bad input."""
 
+import itertools
 import time
 
 import numpy as np
@@ -15,10 +16,17 @@ from gantoys.maths.quadrature import integrate_plane
 
 LINE = ["N(0.3,1.2)", "U(-1,2)", "SN(0.5,1.5,-3)", "T(0.2,0.7,2.5)", "L(-1,0.6)", "0.2*N(-2,0.3)+0.3*U(0,1)+0.5*L(2,1)"]
 PLANE = [
-    "N([0,0],1.4)", "N([0.5,-1],[1,2])", "N([0,0],[[1,0.3],[0.3,2]])", "U([0,-1],[1,2])", "L([0,1],0.7)",
-    "ring(8,radius=2,std=0.2)", "grid(5,spacing=2,std=0.3)", "checkerboard(4,size=1)", "circles(1,outer=2,std=0.1)",
+    "N([0,0],1.4)",
+    "N([0.5,-1],[1,2])",
+    "N([0,0],[[1,0.3],[0.3,2]])",
+    "U([0,-1],[1,2])",
+    "L([0,1],0.7)",
+    "ring(8,radius=2,std=0.2)",
+    "grid(5,spacing=2,std=0.3)",
+    "checkerboard(4,size=1)",
+    "circles(1,outer=2,std=0.1)",
     "0.3*ring(5,radius=1,std=0.2)+0.7*N([0,0],0.5)",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("text", LINE)
@@ -30,7 +38,7 @@ def test_line_densities_integrate_to_one_and_differentiate_the_cdf(text):
         integrate.quad(lambda x: float(law.density(np.array([x]))[0]), a, b, points=[0.0, 1.0] if a < 0 < b else None)[
             0
         ]
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in itertools.pairwise(edges)
     )
     assert total == pytest.approx(1, abs=3e-6)
     x, h = np.array([-0.83, 0.41, 1.7]), 1e-6

@@ -19,7 +19,15 @@ from gantoys.maths import (
 from gantoys.maths.gradients import location_scale
 from tests.oracles import CASES, close, mixture
 
-KEYS = {"KL_p_q": "kl", "KL_q_p": "reverse_kl", "JS": "js", "V_Dstar": "value", "TV": "tv", "Hellinger2": "hellinger2", "chi2_p_q": "chi2"}  # fmt: skip
+KEYS = {
+    "KL_p_q": "kl",
+    "KL_q_p": "reverse_kl",
+    "JS": "js",
+    "V_Dstar": "value",
+    "TV": "tv",
+    "Hellinger2": "hellinger2",
+    "chi2_p_q": "chi2",
+}
 ON_THE_LINE = [n for n, c in CASES.items() if c["group"] == "continuous_1d" and "weights" in c["inputs"]["p_data"]]
 IN_THE_PLANE = {
     "ring8_R2_s0.2_vs_gauss_s1.4": ("ring(8,radius=2,std=0.2)", "N([0,0],1.4)"),
@@ -208,7 +216,14 @@ def test_a_sweep_equals_its_rows_one_by_one():
 
 # --- f, conjugate, activation, critic -------------------------------------------------------------------------------
 
-PUBLISHED = {"KL": ("kl", 1), "reverse_KL": ("reverse_kl", 1), "pearson": ("chi2", 1), "GAN": ("value", 1), "unhalved_JS": ("js", 2), "squared_hellinger": ("hellinger2", 2)}  # fmt: skip
+PUBLISHED = {
+    "KL": ("kl", 1),
+    "reverse_KL": ("reverse_kl", 1),
+    "pearson": ("chi2", 1),
+    "GAN": ("value", 1),
+    "unhalved_JS": ("js", 2),
+    "squared_hellinger": ("hellinger2", 2),
+}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

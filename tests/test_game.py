@@ -102,7 +102,15 @@ def test_each_loss_descends_what_theory_says(parameter):
     assert g["maximum-likelihood"] == pytest.approx(s["kl"], rel=1e-8)
     assert g["hinge"] == pytest.approx(2 * s["tv"], rel=1e-7)
     assert s["value"] == pytest.approx(2 * s["js"], rel=1e-8)
-    for loss, key in (("kl", "kl"), ("reverse-kl", "reverse_kl"), ("jeffreys", "jeffreys"), ("js", "js"), ("tv", "tv"), ("hellinger", "hellinger2"), ("pearson", "chi2")):  # fmt: skip
+    for loss, key in (
+        ("kl", "kl"),
+        ("reverse-kl", "reverse_kl"),
+        ("jeffreys", "jeffreys"),
+        ("js", "js"),
+        ("tv", "tv"),
+        ("hellinger", "hellinger2"),
+        ("pearson", "chi2"),
+    ):
         assert g[f"f-{loss}"] == pytest.approx(s[key], rel=1e-7), loss
     h = 1e-4
     centre, width = float(q.mean), float(q.std)
@@ -183,8 +191,10 @@ def test_the_flow_goes_downhill_and_reaches_an_attainable_target():
 # --- properties over random mixtures ---------------------------------------------------------------------------------
 
 components = st.lists(
-    st.tuples(st.sampled_from(["normal", "laplace"]), st.floats(-4, 4), st.floats(0.2, 2.5), st.floats(0.05, 1)), min_size=1, max_size=4
-)  # fmt: skip
+    st.tuples(st.sampled_from(["normal", "laplace"]), st.floats(-4, 4), st.floats(0.2, 2.5), st.floats(0.05, 1)),
+    min_size=1,
+    max_size=4,
+)
 
 
 def law(parts):

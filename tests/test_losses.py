@@ -14,7 +14,14 @@ KINKS = {"hinge": (-1.0, 1.0), "f-pearson": (-2.0,)}
 def test_generator_slopes_match_the_oracle():
     want = CASES["generator_loss_grad_wrt_logit"]["expected"]
     a = np.array(CASES["generator_loss_grad_wrt_logit"]["inputs"]["a"])
-    names = {"saturating": "saturating", "non-saturating": "non_saturating", "maximum-likelihood": "max_likelihood_minus_exp", "wasserstein": "wgan", "hinge": "hinge", "least-squares": "lsgan_half_a_minus_1_sq"}  # fmt: skip
+    names = {
+        "saturating": "saturating",
+        "non-saturating": "non_saturating",
+        "maximum-likelihood": "max_likelihood_minus_exp",
+        "wasserstein": "wgan",
+        "hinge": "hinge",
+        "least-squares": "lsgan_half_a_minus_1_sq",
+    }
     names["maximum-likelihood"] = (
         "maximum_likelihood_minus_exp" if "maximum_likelihood_minus_exp" in want else names["maximum-likelihood"]
     )

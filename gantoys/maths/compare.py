@@ -12,6 +12,7 @@ from gantoys.maths.distributions import Distribution, Finite, Mixture1D, Mixture
 from gantoys.maths.divergences import DIVERGENCES, Divergence
 from gantoys.maths.panels import beyond, centred, ill_placed, joint_edges, log_ratio, reaching, with_zeros
 from gantoys.maths.panels_plane import centred_plane, grid_lines, reaching_plane
+from gantoys.maths.parameters import sweep_shape
 from gantoys.maths.quadrature import integrate, integrate_plane
 from gantoys.maths.tails import log_ratio_integrable, power_integrable
 
@@ -45,6 +46,7 @@ def check_pair(p: Distribution, q: Distribution) -> None:
     if p.dim != q.dim:
         names = {0: "a finite set", 1: "the line", 2: "the plane"}
         raise ValueError(f"the two distributions live on different spaces: {names[p.dim]} and {names[q.dim]}")
+    sweep_shape(p.batch, q.batch)
     if isinstance(p, Finite) and isinstance(q, Finite) and not np.array_equal(p.points, q.points):
         raise ValueError("the two finite distributions must be on the same points")
 

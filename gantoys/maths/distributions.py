@@ -12,7 +12,7 @@ import numpy as np
 from gantoys.maths.finite import Finite
 from gantoys.maths.kinds import KINDS, PLANE_KINDS
 from gantoys.maths.line import Mixture1D
-from gantoys.maths.parameters import MAX_COMPONENTS, WEIGHT_TOLERANCE, checked_weights, short
+from gantoys.maths.parameters import MAX_COMPONENTS, WEIGHT_TOLERANCE, checked_weights, short, sweep_shape
 from gantoys.maths.plane import Mixture2D
 
 __all__ = [
@@ -84,13 +84,15 @@ def mix(weights: Array, parts: list[Mixture1D] | list[Mixture2D]) -> Mixture1D |
     Raises ValueError when the parts differ in dimension or the weights do not sum to 1.
     """
     weights = np.asarray(weights, float)
-    if weights.shape[-1] != len(parts) or not parts:
-        raise ValueError(f"{weights.shape[-1]} weights do not fit {len(parts)} parts")
+    if weights.ndim not in (1, 2) or weights.shape[-1] != len(parts) or not parts:
+        raise ValueError(f"weights of shape {weights.shape} do not fit {len(parts)} parts")
+    if not all(isinstance(part, Mixture1D | Mixture2D) for part in parts):
+        raise ValueError("only mixtures on the line or in the plane can be mixed")
     checked_weights(weights, "parts")
     if len({p.dim for p in parts}) > 1:
         raise ValueError("a mixture needs parts of one dimension, got both one and two dimensions")
     kinds = tuple(k for p in parts for k in p.kinds)
-    batch = np.broadcast_shapes(weights.shape[:-1], *(p.batch for p in parts))
+    batch = sweep_shape(weights.shape[:-1], *(p.batch for p in parts))
 
     def joined(name: str, tail: int) -> Array:
         arrays = [getattr(p, name) for p in parts]

@@ -10,6 +10,7 @@ import numpy as np
 
 from gantoys.maths.distributions import Mixture1D, normal
 from gantoys.maths.gradients import generator_gradients
+from gantoys.maths.losses import LOSSES
 
 Array = np.ndarray
 # a generator that collapses or spreads without bound is held here, so that the picture can show it
@@ -44,8 +45,15 @@ def gradient_flow(
     """
     from scipy.integrate import solve_ivp  # here, because the import alone takes a fifth of a second
 
-    if not scale > 0 or not duration > 0:
-        raise ValueError(f"scale and duration must be positive, got {scale:g} and {duration:g}")
+    if not isinstance(p, Mixture1D) or p.batch:
+        raise ValueError("a flow needs one distribution on the line")
+    if loss not in LOSSES:
+        raise ValueError(f"unknown loss {loss!r}: known are {', '.join(LOSSES)}")
+    if not np.isfinite(shift) or not 0 < scale < np.inf or not 0 < duration < np.inf or frames < 1:
+        raise ValueError(
+            "shift must be finite, scale, duration and the number of frames positive, "
+            f"got {shift:g}, {scale:g}, {duration:g} and {frames}"
+        )
     goal = np.array([p.locs[0], p.scales[0]]) if p.kinds == ("normal",) else np.array([np.inf, np.inf])
     slopes = 0
 

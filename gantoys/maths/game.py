@@ -12,6 +12,7 @@ from scipy import special
 
 from gantoys.maths.compare import Quantity, check_pair, divergences, joint_edges
 from gantoys.maths.distributions import Distribution, Finite, Mixture1D, Mixture2D
+from gantoys.maths.parameters import sweep_shape
 from gantoys.maths.quadrature import integrate
 
 Array = np.ndarray
@@ -109,6 +110,8 @@ def best_generator(d: Array) -> tuple[Array, Array]:
     d: (K,) or (S, K) in [0, 1]. Returns q of the same shape and the value, () or (S,); -inf where D is 1 somewhere.
     """
     d = np.asarray(d, float)
+    if d.ndim not in (1, 2) or d.size == 0 or not np.all((d >= 0) & (d <= 1)):
+        raise ValueError("D needs at least one outcome, and a probability in [0, 1] for each")
     top = d.max(-1, keepdims=True)
     q = (d == top).astype(float)
     with np.errstate(divide="ignore"):
@@ -121,11 +124,11 @@ def ledger(p: Mixture1D, q: Mixture1D, x: Array, logits: Array) -> Ledger:
     x: (n,) increasing; logits: (n,) or (S, n), finite. Raises ValueError otherwise. By quadrature.
     """
     x, logits = np.asarray(x, float), np.asarray(logits, float)
-    if x.ndim != 1 or np.any(np.diff(x) <= 0) or not np.all(np.isfinite(x)):
-        raise ValueError("the positions x must be finite and increasing")
+    if x.ndim != 1 or len(x) < 2 or np.any(np.diff(x) <= 0) or not np.all(np.isfinite(x)):
+        raise ValueError("the positions x must be finite and increasing, two at least")
     if logits.shape[-1] != len(x) or not np.all(np.isfinite(logits)):
         raise ValueError(f"{len(x)} finite logits are needed, one for each position")
-    batch = np.broadcast_shapes(p.batch, q.batch, logits.shape[:-1])
+    batch = sweep_shape(p.batch, q.batch, logits.shape[:-1])
     count = int(np.prod(batch)) if batch else 1
     edges = np.broadcast_to(joint_edges(p, q), (count, joint_edges(p, q).shape[-1]))
     edges = np.sort(np.concatenate([edges, np.broadcast_to(x, (count, len(x)))], -1), -1)

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from gantoys.maths.kinds import KINDS
-from gantoys.maths.parameters import checked_weights, heaviest, log_sum_exp, number, short, single, sum_notation
+from gantoys.maths.parameters import (
+    checked_places,
+    checked_shapes,
+    checked_weights,
+    heaviest,
+    log_sum_exp,
+    number,
+    short,
+    single,
+    sum_notation,
+    sweep_shape,
+)
 
 Array = np.ndarray
 # what a picture shows of a component, in units of its scale (4 standard deviations unless said)
@@ -40,28 +51,20 @@ class Mixture1D:
     shapes: Array
 
     def __post_init__(self) -> None:
-        arrays = np.broadcast_arrays(
-            *(np.asarray(a, float) for a in (self.weights, self.locs, self.scales, self.shapes))
-        )
-        if arrays[0].ndim not in (1, 2) or arrays[0].shape[-1] != len(self.kinds):
-            raise ValueError(
-                f"parameters must have shape (K,) or (S, K) with K={len(self.kinds)}, got {arrays[0].shape}"
-            )
-        for name, array in zip(("weights", "locs", "scales", "shapes"), arrays, strict=True):
-            object.__setattr__(self, name, np.array(array))
+        unknown = [kind for kind in self.kinds if kind not in KINDS]
+        if unknown:
+            raise ValueError(f"unknown kind {unknown[0]!r}: known are {', '.join(KINDS)}")
+        given = [np.asarray(a, float) for a in (self.weights, self.locs, self.scales, self.shapes)]
+        if any(a.ndim not in (1, 2) or a.shape[-1] != len(self.kinds) for a in given):
+            got = ", ".join(str(a.shape) for a in given)
+            raise ValueError(f"parameters must have shape (K,) or (S, K) with K={len(self.kinds)}, got {got}")
+        batch = sweep_shape(*(a.shape[:-1] for a in given))
+        for name, array in zip(("weights", "locs", "scales", "shapes"), given, strict=True):
+            object.__setattr__(self, name, np.array(np.broadcast_to(array, (*batch, len(self.kinds)))))
         checked_weights(self.weights, "components")
-        if not np.all(np.isfinite(self.locs)):
-            raise ValueError(f"positions must be finite, got {short(self.locs)}")
-        if not np.all(np.isfinite(self.scales)) or np.any(self.scales <= 0):
-            raise ValueError(
-                f"scales (standard deviations, widths) must be positive and finite, got {short(self.scales)}"
-            )
+        checked_places(self.locs, self.scales)
         for k, kind in enumerate(self.kinds):
-            shape = self.shapes[..., k]
-            if kind == "student-t" and (not np.all(np.isfinite(shape)) or np.any(shape < 0.2) or np.any(shape > 1e6)):
-                raise ValueError(f"degrees of freedom must lie between 0.2 and 1e6, got {short(shape)}")
-            if kind == "skew-normal" and (not np.all(np.isfinite(shape)) or np.any(np.abs(shape) > 1e3)):
-                raise ValueError(f"the skewness parameter must lie between -1000 and 1000, got {short(shape)}")
+            checked_shapes(kind, self.shapes[..., k])
 
     dim = 1
 

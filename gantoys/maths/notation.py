@@ -91,14 +91,18 @@ class _Parser:
         if not self.take(text):
             raise NotationError(f"expected {text!r}, found {self.now.text!r}", self.now.position)
 
-    def number(self) -> float:
+    def literal(self) -> float:
         token = self.now
         if token.kind != "number":
             raise NotationError(f"expected a number, found {token.text!r}", token.position)
         self.i += 1
-        value = float(token.text)
+        return float(token.text)
+
+    def number(self) -> float:
+        token = self.now
+        value = self.literal()
         if self.take("/"):
-            below = self.number()
+            below = self.literal()
             if below == 0:
                 raise NotationError("division by zero", token.position)
             value /= below
@@ -202,7 +206,8 @@ def _bound(names: tuple[str, ...], plain: list[Value], named: dict[str, Value], 
 def _build(name: str, plain: list[Value], named: dict[str, Value]) -> toys.Toy:
     if name == "P":
         bound = _bound(("at",), [], named, "P")
-        return Finite(np.array(plain, float), np.array(bound["at"], float) if "at" in bound else None)  # type: ignore[arg-type]
+        points = _array(bound["at"], "at of P") if "at" in bound else None
+        return Finite(_array(plain, "probabilities"), points)  # type: ignore[arg-type]
     if name in _LETTERS:
         return _component(name, _bound(_PARAMETERS[name], plain, named, name))
     if name in toys.TOYS:
@@ -235,7 +240,14 @@ def _component(letter: str, bound: dict[str, Value]) -> toys.Toy:
                 raise ValueError(f"U needs low < high, got {first:g} and {second:g}")
             return uniform(first, second)
         return component(_LETTERS[letter], first, second, shape)
-    return _plane(letter, np.array(first, float), np.array(second, float), shape)
+    return _plane(letter, _array(first, names[0]), _array(second, names[1]), shape)
+
+
+def _array(value: Value, what: str) -> np.ndarray:
+    try:
+        return np.array(value, float)
+    except ValueError as error:
+        raise ValueError(f"{what} must be numbers in brackets of equal length") from error
 
 
 def _plane(letter: str, first: np.ndarray, second: np.ndarray, shape: float) -> Mixture2D:
@@ -248,10 +260,6 @@ def _plane(letter: str, first: np.ndarray, second: np.ndarray, shape: float) -> 
     if letter == "SN":
         raise ValueError("SN is defined in one dimension only")
     kind = _LETTERS[letter]
-    if kind == "student-t" and not 0.2 <= shape <= 1e6:
-        raise ValueError(f"degrees of freedom must lie between 0.2 and 1e6, got {shape:g}")
-    if kind == "circle" and not 0 <= shape <= 1e4:
-        raise ValueError(f"a radius, in units of the scale, must lie between 0 and 10000, got {shape:g}")
     return plane_component(kind, first, second, shape)
 
 
@@ -267,6 +275,8 @@ def parse(text: str) -> toys.Toy:
     ...
     gantoys.maths.notation.NotationError: scales (standard deviations, widths) must be positive and finite, got [-1] (at character 1)
     """
+    if not isinstance(text, str):
+        raise NotationError(f"a distribution is written as text, got {type(text).__name__}", 0)
     if len(text) > MAX_LENGTH:
         raise NotationError(f"the text is {len(text)} characters long, at most {MAX_LENGTH} are read", MAX_LENGTH)
     if not text.strip():

@@ -20,6 +20,7 @@ _CROWDED = 0.4
 _ILL_PLACED = 1e3  # positions are taken from the narrowest component when they are this many scales from zero
 _LARGEST_STEP = 5.0  # of log p/q over one panel: 15 nodes follow a sigmoid of it to 1e-12
 _MOST_PIECES = 400
+_LOST = 1e13
 _NO_MASS = np.log(1e-17)
 
 
@@ -102,7 +103,10 @@ def centred(p: Mixture1D, q: Mixture1D, about: tuple[Mixture1D, ...] = ()) -> tu
         for name in ("locs", "scales")
     )
     away = -np.take_along_axis(locs, np.argmin(scales, axis=-1)[..., None], axis=-1)[..., 0]
-    return p.affine(away), q.affine(away)
+    p, q = p.affine(away), q.affine(away)
+    if max(ill_placed(p).max(), ill_placed(q).max()) > _LOST:
+        raise ValueError(f"components lie more than {_LOST:g} of their scales apart: their places have no digits left")
+    return p, q
 
 
 def ill_placed(law: Mixture1D) -> Array:

@@ -8,12 +8,13 @@ from gantoys.maths.plane import Mixture2D
 
 Array = np.ndarray
 _ILL_PLACED = 1e3  # positions are taken from the narrowest component when they are this many scales from zero
+_LOST = 1e13
 _PAIR_STEPS = np.array([-30, -10, -4, -1.5, 0, 1.5, 4, 10, 30.0])
 _PAIRS_AT_MOST = 64
 _MOST_LINES, _MOST_FAR_LINES = 32, 48
 _FAR = 1e5  # grids wider than this many of their narrowest scales are thinned by relative, not absolute, distances
 _SMALL_TAIL = 1e-13
-_STEP_OUT, _MOST_STEPS = 4.0, 60
+_STEP_OUT, _MOST_STEPS, _BESIDE = 4.0, 60, 17
 
 
 def centred_plane(p: Mixture2D, q: Mixture2D) -> tuple[Mixture2D, Mixture2D]:
@@ -22,6 +23,8 @@ def centred_plane(p: Mixture2D, q: Mixture2D) -> tuple[Mixture2D, Mixture2D]:
     if np.max(np.linalg.norm(locs, axis=-1) / scales) <= _ILL_PLACED:
         return p, q
     away = -locs[np.argmin(scales)]
+    if np.max(np.linalg.norm(locs + away, axis=-1) / scales) > _LOST:
+        raise ValueError(f"components lie more than {_LOST:g} of their scales apart: their places have no digits left")
     return p.affine(away), q.affine(away)
 
 
@@ -49,7 +52,7 @@ def _pair_lines(p: Mixture2D, q: Mixture2D, powers: list[float]) -> Array:
         for i, j in pairs:
             ip, iq = (np.linalg.inv(d.factors[k]).T @ np.linalg.inv(d.factors[k]) for d, k in ((p, i), (q, j)))
             precision = a * ip + (1 - a) * iq
-            if np.linalg.eigvalsh(precision)[0] > 1e-6 * np.abs(precision).max():
+            if np.linalg.eigvalsh(precision)[0] > 1e-12 * np.abs(precision).max():
                 spread = np.linalg.inv(precision)
                 centre = spread @ (a * ip @ p.locs[i] + (1 - a) * iq @ q.locs[j])
                 parts.append(centre + _PAIR_STEPS[:, None] * np.sqrt(np.diag(spread)))
@@ -72,14 +75,15 @@ def _thinned(lines: Array, centres: Array, widths: Array) -> Array:
 def reaching_plane(f: Callable[[Array], Array], x: Array, y: Array, centres: Array) -> tuple[Array, Array, Array]:
     """The lines with more added outside until |f| times the squared distance has died out, and what then may be missing.
 
-    f as in `integrate_plane`; looked at beside the components' centres (n, 2), at the four sides.
+    f as in `integrate_plane`; looked at along the four sides, evenly and beside the components' centres (n, 2).
     """
     out, missing = [x, y], np.zeros(1)
     for axis in (0, 1):
         for side in (0, -1):
             middle, end = 0.5 * (out[axis][0] + out[axis][-1]), out[axis][side]
             for _ in range(_MOST_STEPS):
-                at = centres.copy()
+                along = np.linspace(out[1 - axis][0], out[1 - axis][-1], _BESIDE)
+                at = np.concatenate([centres, np.stack([along, along], axis=1)])
                 at[:, axis] = end + 1e-9 * (end - middle)
                 left = np.max(np.abs(f(at)), axis=1) * (end - middle) ** 2
                 if np.all(left <= _SMALL_TAIL):

@@ -5,6 +5,12 @@ import numpy as np
 Array = np.ndarray
 MAX_COMPONENTS = 256
 WEIGHT_TOLERANCE = 1e-9
+LARGEST = 1e100
+SHAPE_RANGES = {
+    "student-t": ("degrees of freedom", 0.2, 1e6),
+    "skew-normal": ("the skewness parameter", -1e3, 1e3),
+    "circle": ("a radius, in units of the scale,", 0.0, 1e4),
+}
 _LOWEST = -1e308
 
 
@@ -29,6 +35,37 @@ def checked_weights(weights: Array, what: str) -> Array:
     if np.any(np.abs(total - 1) > WEIGHT_TOLERANCE):
         raise ValueError(f"weights must sum to 1, got {short(weights)} with sum {float(np.ravel(total)[0]):.6g}")
     return weights
+
+
+def checked_places(locs: Array, scales: Array) -> None:
+    """Raises ValueError unless positions and scales are numbers that can be squared and divided safely."""
+    if not np.all(np.isfinite(locs)):
+        raise ValueError(f"positions must be finite, got {short(locs)}")
+    if not np.all(np.isfinite(scales)) or np.any(scales <= 0):
+        raise ValueError(f"scales (standard deviations, widths) must be positive and finite, got {short(scales)}")
+    if np.any(np.abs(locs) > LARGEST):
+        raise ValueError(f"positions must lie within {LARGEST:g} of zero, got {short(locs)}")
+    if np.any(scales > LARGEST) or np.any(scales < 1 / LARGEST):
+        raise ValueError(f"scales must lie between {1 / LARGEST:g} and {LARGEST:g}, got {short(scales)}")
+
+
+def checked_shapes(kind: str, shapes: Array) -> None:
+    """Raises ValueError for degrees of freedom, a skewness or a radius out of range."""
+    if kind not in SHAPE_RANGES:
+        return
+    name, low, high = SHAPE_RANGES[kind]
+    if not np.all((shapes >= low) & (shapes <= high)):
+        raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {short(shapes)}")
+
+
+def sweep_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The common sweep of batches () or (S,). Raises ValueError when two sweeps differ in length."""
+    lengths = sorted({n for shape in shapes for n in shape if n != 1})
+    if len(lengths) > 1:
+        raise ValueError(f"sweeps must have one length, got {' and '.join(str(n) for n in lengths)}")
+    if any(len(shape) > 1 for shape in shapes):
+        raise ValueError(f"at most one sweep axis is allowed, got {max(shapes, key=len)}")
+    return np.broadcast_shapes(*shapes)
 
 
 def short(values: Array) -> str:

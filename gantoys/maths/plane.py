@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gantoys.maths.kinds import PLANE_KINDS
-from gantoys.maths.parameters import checked_weights, heaviest, log_sum_exp, number, short, single, sum_notation
+from gantoys.maths.parameters import (
+    checked_places,
+    checked_shapes,
+    checked_weights,
+    heaviest,
+    log_sum_exp,
+    number,
+    short,
+    single,
+    sum_notation,
+    sweep_shape,
+)
 
 Array = np.ndarray
 _FARTHEST = 1e140  # squares stay finite
@@ -29,13 +40,16 @@ class Mixture2D:
     notation: str = ""
 
     def __post_init__(self) -> None:
+        unknown = [kind for kind in self.kinds if kind not in PLANE_KINDS]
+        if unknown:
+            raise ValueError(f"unknown kind {unknown[0]!r}: known are {', '.join(PLANE_KINDS)}")
         w, m, f, s = (np.asarray(a, float) for a in (self.weights, self.locs, self.factors, self.shapes))
         k = len(self.kinds)
         if m.shape[-2:] != (k, 2) or f.shape[-3:] != (k, 2, 2) or w.shape[-1:] != (k,):
             raise ValueError(f"parameters do not fit {k} components in the plane: {w.shape}, {m.shape}, {f.shape}")
-        batch = np.broadcast_shapes(w.shape[:-1], m.shape[:-2], f.shape[:-3], s.shape[:-1])
-        if len(batch) > 1:
-            raise ValueError(f"at most one sweep axis is allowed, got {batch}")
+        if s.shape[-1:] != (k,):
+            raise ValueError(f"shapes must be {k} numbers, one a component, got shape {s.shape}")
+        batch = sweep_shape(w.shape[:-1], m.shape[:-2], f.shape[:-3], s.shape[:-1])
         for name, array, tail in (
             ("weights", w, (k,)),
             ("locs", m, (k, 2)),
@@ -44,13 +58,11 @@ class Mixture2D:
         ):
             object.__setattr__(self, name, np.array(np.broadcast_to(array, (*batch, *tail))))
         checked_weights(self.weights, "components")
-        if not np.all(np.isfinite(self.locs)):
-            raise ValueError(f"positions must be finite, got {short(self.locs)}")
-        diagonal = self.factors[..., [0, 1], [0, 1]]
-        if not np.all(np.isfinite(self.factors)) or np.any(diagonal <= 0):
-            raise ValueError(
-                f"scales (standard deviations, widths) must be positive and finite, got {short(diagonal)}"
-            )
+        checked_places(self.locs, self.factors[..., [0, 1], [0, 1]])
+        if not np.all(np.isfinite(self.factors)) or np.any(self.factors[..., 0, 1] != 0):
+            raise ValueError("factors must be finite and lower triangular")
+        for i, kind in enumerate(self.kinds):
+            checked_shapes(kind, self.shapes[..., i])
 
     dim = 2
 
@@ -160,7 +172,9 @@ class Mixture2D:
         shift, scale = np.asarray(shift, float), np.asarray(scale, float)
         if np.any(~np.isfinite(scale)) or np.any(scale <= 0):
             raise ValueError(f"the scale of an affine map must be positive and finite, got {short(scale)}")
-        shift = np.broadcast_to(shift, (*shift.shape[:-1], 2)) if shift.ndim else np.full(2, float(shift))
+        if shift.ndim and shift.shape[-1] != 2:
+            raise ValueError(f"a shift in the plane must have shape (2,) or (S, 2), got {shift.shape}")
+        shift = shift if shift.ndim else np.full(2, float(shift))
         return replace(
             self,
             locs=shift[..., None, :] + scale[..., None, None] * self.locs,

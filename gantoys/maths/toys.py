@@ -19,6 +19,7 @@ from gantoys.maths.distributions import (
     normal,
     uniform,
 )
+from gantoys.maths.parameters import LARGEST
 
 Array = np.ndarray
 
@@ -76,6 +77,8 @@ def _count(value: float, name: str, most: int, least: int = 1) -> int:
 def _positive(value: float, name: str) -> float:
     if not np.isfinite(value) or value <= 0:
         raise ValueError(f"{name} must be positive and finite, got {value:g}")
+    if not 1 / LARGEST <= value <= LARGEST:
+        raise ValueError(f"{name} must lie between {1 / LARGEST:g} and {LARGEST:g}, got {value:g}")
     return float(value)
 
 

@@ -185,7 +185,7 @@ def _judge(p: Mixture1D, q: Mixture1D, shift: Array, centre: Array) -> Panel:
     layers = (
         Rule(at=0.5, role="muted", label="cannot tell: ½"),
         Rule(at=_over(shift), axis="x", role="muted"),
-        Curve(x=x, y=_over(optimal_discriminator(p, q, x).value), role="disc"),
+        Curve(x=x, y=_over(optimal_discriminator(p, q, x).value), role="disc", dashed=True),
         Points(x=_over(shift[:, None]), y=_over(centre[:, None]), role="disc", size=5, opacity=1),
     )
     answer = Axis(0, 1, "[*D*^{*}(*x*)|disc]", ticks=(0, 0.5, 1))
