@@ -11,7 +11,7 @@ import numpy as np
 from gantoys.maths.distributions import Distribution, Finite, Mixture1D, Mixture2D
 from gantoys.maths.divergences import DIVERGENCES, Divergence
 from gantoys.maths.panels import beyond, centred, ill_placed, joint_edges, log_ratio, reaching, with_zeros
-from gantoys.maths.panels_plane import centred_plane, grid_lines, reaching_plane
+from gantoys.maths.panels_plane import centred_plane, grid_lines, reaching_plane, straightened
 from gantoys.maths.parameters import sweep_shape
 from gantoys.maths.quadrature import integrate, integrate_plane
 from gantoys.maths.tails import log_ratio_integrable, power_integrable
@@ -175,7 +175,7 @@ def _in_the_plane(p: Mixture2D, q: Mixture2D, rows: list[Divergence]) -> dict[st
     cells = int(_CELLS * min(1.0, _CELLS_COMPONENTS / (len(p.kinds) + len(q.kinds))))
     values, errors = [], []
     for i in range(count):
-        a, b = centred_plane(p.take(np.array(i)), q.take(np.array(i)))
+        a, b = straightened(*centred_plane(p.take(np.array(i)), q.take(np.array(i))))
 
         def f(at: Array, a: Mixture2D = a, b: Mixture2D = b, i: int = i) -> Array:
             lp, lq = a.log_density(at), b.log_density(at)

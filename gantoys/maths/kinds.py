@@ -86,7 +86,8 @@ def _skew_tail(alpha: float) -> tuple[tuple[float, float, float], tuple[float, f
 def _t_edges(df: float) -> Array:
     # decades until what is left of the mass, z^-df, and of a log-ratio to a normal, z^(2-df), is below 1e-16
     slowest = min(df, abs(df - 2)) if df != 2 else df
-    decades = int(min(140, np.ceil(18 / min(slowest, 6)) + 2))
+    # but not so far that the density itself, z^-(df+1), leaves the range of numbers: tails are carried on from there
+    decades = int(min(np.ceil(18 / min(slowest, 6)) + 2, max(2, 250 / (df + 1))))
     return np.concatenate([[0, 0.4, 0.8, 1.3, 2, 3, 5], np.logspace(1, decades, 2 * decades - 1)])
 
 
@@ -195,7 +196,7 @@ def _sample_skew(rng: np.random.Generator, n: int, alpha: float) -> Array:
 
 @dataclass(frozen=True)
 class PlaneKind:
-    """One standard law in the plane; `z` has shape (..., 2). Fields as in `Kind`."""
+    """One standard law in the plane; `z` has shape (..., 2). Fields as in `Kind`; `round` laws depend on |z| only."""
 
     key: str
     letter: str
@@ -205,6 +206,7 @@ class PlaneKind:
     edges: Callable[[float], Array]
     tail: Callable[[float], tuple[float, float, float]]
     bounded: bool = False
+    round: bool = False
 
 
 def _radius_squared(z: Array) -> Array:
@@ -248,6 +250,7 @@ PLANE_KINDS = {
             lambda rng, n, s: rng.standard_normal((n, 2)),
             lambda s: _PLANE_EDGES,
             lambda s: (0.5, 0.0, 0.0),
+            round=True,
         ),
         PlaneKind(
             "uniform",
@@ -267,6 +270,7 @@ PLANE_KINDS = {
             _sample_plane_t,
             lambda s: _t_edges(s)[::-2][::-1],
             lambda s: (0.0, 0.0, s + 2),
+            round=True,
         ),
         PlaneKind(
             "laplace",
@@ -285,6 +289,7 @@ PLANE_KINDS = {
             _sample_circle,
             lambda s: np.unique(np.abs(np.concatenate([s + _PLANE_EDGES, s - _PLANE_EDGES, np.linspace(0, s, 4)]))),
             lambda s: (0.5, 0.0, 0.0),
+            round=True,
         ),
     )
 }

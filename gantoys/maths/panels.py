@@ -80,7 +80,10 @@ def even_edges(p: Mixture1D, q: Mixture1D, edges: Array) -> Array:
     both = np.isfinite(lp) & np.isfinite(lq)
     r = np.where(both, lp, 0.0) - np.where(both, lq, 0.0)
     travelled = np.abs(np.diff(r, axis=-1)).sum(axis=-1)
-    pieces = np.where(mass, np.clip(np.ceil(travelled / _LARGEST_STEP), 1, _MOST_PIECES), 1).astype(int)
+    wanted = np.where(mass, travelled / _LARGEST_STEP, 0.0)
+    # very steep ratios saturate whatever is asked of them: their pieces are rationed
+    wanted *= np.minimum(1.0, _MOST_PIECES / np.maximum(wanted.sum(axis=1, keepdims=True), 1.0))
+    pieces = np.maximum(np.ceil(wanted), 1).astype(int)
     out = np.repeat(edges[:, -1:], int(pieces.sum(axis=1).max()) + 1, axis=1)
     for i in range(rows):
         first = np.repeat(np.cumsum(pieces[i]) - pieces[i], pieces[i])
@@ -199,10 +202,13 @@ def reaching(f: Function, edges: Array, small: float) -> Array:
         with np.errstate(divide="ignore"):
             steps = np.ceil(np.log(_FARTHEST / np.max(np.abs(away))) / np.log(_STEP_OUT))
         x = middle + away * _STEP_OUT ** np.arange(1, max(2, steps))
-        alive = np.any(np.abs(f(rows, x)) * np.abs(x - middle) > small, axis=0)
+        size = np.abs(f(rows, x))
+        alive = np.any(size * np.abs(x - middle) > small, axis=0)
         # the first panel out always belongs to it; each row stops where it has died out
         needed = np.maximum.accumulate(alive[:, ::-1], axis=1)[:, ::-1]
         last = np.minimum(needed.sum(1, keepdims=True), x.shape[1] - 1)
+        # or just before it leaves the range of numbers, so that a power tail can be carried on from there
+        last = np.maximum(last - (np.take_along_axis(size.max(axis=0), last, axis=1) == 0), 0)
         stop = np.take_along_axis(x, last, axis=1)
         x = np.where(np.arange(x.shape[1]) <= last, x, stop)
         ends.append(x[:, : int(last.max()) + 1])

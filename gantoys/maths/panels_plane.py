@@ -1,9 +1,11 @@
 """Where the grid of a quadrature in the plane lies: fine at the laws' own edges, and as far as the integrands reach."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from gantoys.maths.kinds import PLANE_KINDS
 from gantoys.maths.plane import Mixture2D
 
 Array = np.ndarray
@@ -26,6 +28,31 @@ def centred_plane(p: Mixture2D, q: Mixture2D) -> tuple[Mixture2D, Mixture2D]:
     if np.max(np.linalg.norm(locs + away, axis=-1) / scales) > _LOST:
         raise ValueError(f"components lie more than {_LOST:g} of their scales apart: their places have no digits left")
     return p.affine(away), q.affine(away)
+
+
+def straightened(p: Mixture2D, q: Mixture2D) -> tuple[Mixture2D, Mixture2D]:
+    """Both single laws in coordinates where their most elongated component is round, and the next lies along the axes.
+
+    A grid cannot follow a narrow ridge that crosses it at an angle, and no f-divergence notices a linear map. Only for
+    kinds that a rotation leaves alone; left as they are where nothing is elongated.
+    """
+    factors = np.concatenate([p.factors, q.factors])
+    if not all(PLANE_KINDS[kind].round for kind in (*p.kinds, *q.kinds)) or np.all(factors[:, 1, 0] == 0):
+        return p, q
+    longest = int(np.argmax(np.linalg.cond(factors)))
+    rounding = np.linalg.inv(factors[longest])
+    left = rounding @ factors
+    next_longest = left[int(np.argmax(np.linalg.cond(left)))]
+    straight = np.linalg.svd(next_longest)[0].T @ rounding
+    return _mapped(p, straight), _mapped(q, straight)
+
+
+def _mapped(law: Mixture2D, linear: Array) -> Mixture2D:
+    # L = R^T with Q R = (linear factor)^T: the same law, lower triangular again
+    upper = np.linalg.qr(np.swapaxes(linear @ law.factors, -1, -2))[1]
+    factors = np.swapaxes(upper * np.sign(np.diagonal(upper, axis1=-2, axis2=-1))[..., None], -1, -2)
+    factors[..., 0, 1] = 0.0
+    return replace(law, locs=law.locs @ linear.T, factors=factors, notation="")
 
 
 def _narrow(law: Mixture2D) -> Array:
