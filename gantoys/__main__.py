@@ -1,4 +1,4 @@
-"""The command line: `gantoys compare`, `gradients`, `losses`, `train`. Bad input ends with status 2 and one sentence."""
+"""The command line: `gantoys compare`, `gradients`, `losses`, `train`. Bad input ends in status 2 and one sentence."""
 
 import json
 import math

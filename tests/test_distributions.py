@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from gantoys.maths import TOYS, Finite, Mixture1D, Mixture2D, NotationError, mix, normal, parse
-from gantoys.maths.compare import _thinned
 from gantoys.maths.distributions import MAX_COMPONENTS
+from gantoys.maths.panels_plane import grid_lines
 from gantoys.maths.quadrature import integrate_plane
 
 LINE = ["N(0.3,1.2)", "U(-1,2)", "SN(0.5,1.5,-3)", "T(0.2,0.7,2.5)", "L(-1,0.6)", "0.2*N(-2,0.3)+0.3*U(0,1)+0.5*L(2,1)"]
@@ -82,7 +82,7 @@ def test_standard_laws_match_scipy():
 @pytest.mark.parametrize("text", PLANE)
 def test_plane_densities_integrate_to_one(text):
     law = parse(text)
-    x, y = (_thinned(lines) for lines in law.edges())
+    x, y = grid_lines(law)
     found = integrate_plane(lambda at: law.density(at)[None], x, y, tolerance=np.array([1e-8]))
     assert found.value[0, 0] == pytest.approx(1, abs=1e-5)
 
@@ -96,7 +96,7 @@ def test_samples_follow_the_density(text):
         counts, _ = np.histogram(law.cdf(x), bins=40, range=(0, 1))
         assert abs(np.sum((counts - 500) ** 2 / 500) - 39) < 5 * np.sqrt(2 * 39)
         return
-    a, b = (_thinned(lines) for lines in law.edges())
+    a, b = grid_lines(law)
 
     def moments(at):
         with np.errstate(divide="ignore"):
@@ -245,3 +245,53 @@ def test_mixtures_refuse_nan_and_wrong_shapes():
     with pytest.raises(ValueError, match=r"\(\.\.\., 2\)"):
         parse("N([0,0],1)").log_density(np.zeros(3))
     assert isinstance(parse("N([0,0],1)"), Mixture2D)
+
+
+def test_quantiles_match_scipy_deep_in_both_tails():
+    u = np.array([1e-6, 1e-16, 1e-60, 1e-100])
+    for text, theirs in (("N(0.3,1.2)", stats.norm(0.3, 1.2)), ("L(0,1)", stats.laplace())):
+        assert parse(text).quantile(u) == pytest.approx(theirs.ppf(u), rel=1e-9)
+        assert parse(text).quantile(1 - u, u) == pytest.approx(theirs.isf(u), rel=1e-9)
+    heavy = parse("T(0,1,3)")  # SciPy's own quantile overflows there, its distribution function does not
+    assert stats.t(3).cdf(heavy.quantile(u)) == pytest.approx(u, rel=1e-9)
+    assert stats.t(3).sf(heavy.quantile(1 - u, u)) == pytest.approx(u, rel=1e-9)
+    assert parse("N(0,1)").quantile(np.array([0.0, 1.0])).tolist() == [-np.inf, np.inf]
+    assert parse("U(1,3)").quantile(np.array([0.0, 1.0])).tolist() == [1.0, 3.0]
+    for bad in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            parse("N(0,1)").quantile(np.array([bad]))
+
+
+def test_densities_far_beyond_every_scale_stay_numbers():
+    with np.errstate(all="raise", under="ignore"):
+        for text in (*LINE, "N(0,1e-6)"):
+            assert not np.any(np.isnan(parse(text).log_density(np.array([-1e300, -1e160, 1e160, 1e300]))))
+        for text in PLANE:
+            assert not np.any(np.isnan(parse(text).log_density(np.array([[1e300, -1e300], [1e160, 0.0]]))))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Mixture1D(("nope",), np.ones(1), np.zeros(1), np.ones(1), np.zeros(1)), "unknown kind 'nope'"),
+        (lambda: Mixture1D(("normal",), np.ones(1), np.zeros((2, 1)), np.ones((3, 1)), np.zeros(1)), "one length"),
+        (lambda: normal(1e101, 1), "within 1e\\+100"),
+        (lambda: normal(0, 1e-101), "between 1e-100"),
+        (lambda: Mixture2D(("nope",), np.ones(1), np.zeros((1, 2)), np.eye(2)[None], np.zeros(1)), "unknown kind"),
+        (lambda: Mixture2D(("normal",), np.ones(1), np.zeros((1, 2)), np.ones((1, 2, 2)), np.zeros(1)), "triangular"),
+        (lambda: Mixture2D(("student-t",), np.ones(1), np.zeros((1, 2)), np.eye(2)[None], -np.ones(1)), "freedom"),
+        (lambda: Mixture2D(("circle",), np.ones(1), np.zeros((1, 2)), np.eye(2)[None], np.array([np.nan])), "radius"),
+        (lambda: mix(np.array([0.5, 0.5]), [normal(np.zeros(2), 1), normal(np.zeros(3), 1)]), "one length"),
+        (lambda: mix(np.array([0.5, 0.5]), [normal(0, 1), parse("moons")]), "only mixtures"),
+        (lambda: mix(np.array(0.5), [normal(0, 1)]), "do not fit"),
+        (lambda: parse("N([0,0],1)").affine(np.ones(3)), "shift in the plane"),
+        (lambda: parse("1/" * 9000), "expected"),
+        (lambda: parse("P(0.5,0.5,at=[[0,1],[2]])"), "equal length"),
+        (lambda: parse("moons(std=1e308)"), "between 1e-100"),
+        (lambda: parse(3), "written as text"),
+    ],
+)
+def test_constructors_answer_bad_input_with_one_sentence(make, says):
+    with pytest.raises(ValueError, match=says) as caught:
+        make()
+    assert "\n" not in str(caught.value)

@@ -256,3 +256,76 @@ def test_divergences_do_not_notice_a_change_of_units(a, b, shift, scale):
     assert float(w1(p.affine(shift, scale), q.affine(shift, scale)).value) == pytest.approx(
         scale * float(w1(p, q).value), rel=1e-7, abs=1e-9
     )
+
+
+# --- hard cases of the gradients -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("far", [20.0, 40.0, 60.0])
+def test_gradients_at_large_separations_match_their_definition(far):
+    """Equal normals: a* = far^2/2 - far x, so that the gradients are far E_q D* and far E_q (1 - D*)."""
+    x = np.linspace(far / 2 - 8, far / 2 + 8, 400_001)
+    weight = np.exp(-0.5 * (x - far) ** 2) / np.sqrt(2 * np.pi)
+    saturating = far * np.trapezoid(weight / (1 + np.exp(far * x - far**2 / 2)), x)
+    found = generator_gradients(normal(0, 1), normal(far, 1), "shift", ("saturating", "non-saturating"))
+    assert float(found["saturating"].value) == pytest.approx(saturating, rel=1e-9)
+    assert float(found["non-saturating"].value) == pytest.approx(far - saturating, rel=1e-9)
+
+
+def test_gradients_of_tiny_laws_far_from_zero_keep_their_digits():
+    found = generator_gradients(normal(0, 1e-6), normal(1, 1e-6), "shift", ("f-reverse-kl",))["f-reverse-kl"]
+    assert float(found.value) == pytest.approx(1e12, rel=1e-6)
+    assert abs(float(found.value) - 1e12) <= float(found.error) + 1
+    scale = generator_gradients(normal(0, 1e-6), normal(1, 1e-6), "scale", ("f-reverse-kl",))["f-reverse-kl"]
+    assert abs(float(scale.value)) <= float(scale.error)  # -1/s + s/s^2 = 0
+
+
+@pytest.mark.parametrize(("p", "q"), [("0.5*N(-20,0.5)+0.5*N(20,0.5)", "N(0,1)"), ("SN(0,1,50)", "N(0,1)")])
+def test_the_relativistic_gradient_holds_where_the_ratio_is_steep(p, q):
+    """The double sum's definition along samples, on a grid fine enough for the steepest ratio."""
+    p, q = parse(p), parse(q)
+    y, x = np.linspace(-9, 9, 30_001), np.linspace(-28, 28, 1601)
+    r_y, r_x = (p.log_density(at) - q.log_density(at) for at in (y, x))
+    weight = p.density(x) * (x[1] - x[0])
+    told = np.array([np.sum(weight / (1 + np.exp(np.clip(r - r_x, -700, 700)))) for r in r_y])
+    want = -np.trapezoid(q.density(y) * (p.score(y) - q.score(y)) * y * told, y)
+    found = generator_gradients(p, q, "scale", ("relativistic",))["relativistic"]
+    assert float(found.value) == pytest.approx(want, rel=2e-4)
+
+
+def test_no_gradient_is_named_where_the_tails_make_its_divergence_infinite():
+    heavy = generator_gradients(normal(0, 1), parse("T(0,1,1)"), "scale")
+    gone = {key for key, found in heavy.items() if np.isnan(found.value)}
+    assert gone == {"non-saturating", "relativistic", "wasserstein", "f-reverse-kl", "f-jeffreys", "f-neyman"}
+    heavy = generator_gradients(parse("T(0,1,1)"), normal(0, 1), "shift")
+    gone = {key for key, found in heavy.items() if np.isnan(found.value)}
+    assert gone == {"maximum-likelihood", "relativistic", "f-kl", "f-jeffreys", "f-pearson"}
+    # a mixture without a variance has no scale to move by, but it can be shifted
+    wild = parse("0.5*T(0,1,1.5)+0.5*N(1,1)")
+    assert np.isnan(generator_gradients(normal(0, 1), wild, "scale", ("saturating",))["saturating"].value)
+    assert np.isfinite(generator_gradients(normal(0, 1), wild, "shift", ("saturating",))["saturating"].value)
+
+
+def test_disjoint_uniforms_pull_no_sample_and_warn_of_nothing():
+    with np.errstate(all="raise", under="ignore"):
+        found = generator_gradients(parse("U(0,1)"), parse("U(2,3)"), "shift")
+    assert {float(v.value) for k, v in found.items() if k != "wasserstein"} == {0.0}
+    assert float(found["wasserstein"].value) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda: best_generator(np.array([2.0, 0.5])), r"\[0, 1\]"),
+        (lambda: best_generator(np.array([])), "at least one"),
+        (lambda: ledger(normal(0, 1), normal(1, 1), np.zeros(1), np.zeros(1)), "two at least"),
+        (lambda: divergences(normal(np.zeros(2), 1), normal(np.zeros(3), 1)), "one length"),
+        (lambda: gradient_flow(parse("N([0,0],1)"), 0.0, 1.0, "saturating"), "on the line"),
+        (lambda: gradient_flow(normal(0, 1), 0.0, 1.0, "nope"), "unknown loss"),
+        (lambda: gradient_flow(normal(0, 1), np.nan, 1.0, "saturating"), "finite"),
+    ],
+)
+def test_bad_questions_get_one_sentence(ask, says):
+    with pytest.raises(ValueError, match=says) as caught:
+        ask()
+    assert "\n" not in str(caught.value)

@@ -156,3 +156,16 @@ def test_f_gan_rows_are_the_divergences_rows():
         row = DIVERGENCES[name]
         assert LOSSES[key].fake(a) == pytest.approx(row.conjugate(row.activation(a)), abs=1e-12)
         assert LOSSES[key].generator(a) == pytest.approx(-row.conjugate(row.activation(a)), abs=1e-12)
+
+
+def test_huge_logits_give_the_same_infinities_in_numpy_and_torch_without_a_warning():
+    import torch
+
+    a = np.array([-1e5, -1000.0, -750.0, 750.0, 1000.0, 1e5])
+    t = torch.tensor(a)
+    with np.errstate(all="raise", under="ignore"):
+        for key, row in LOSSES.items():
+            for name in (name for part in PARTS for name in (part, f"{part}_slope")):
+                ours = getattr(row, name)(a)
+                assert not np.any(np.isnan(ours)), (key, name)
+                assert np.array_equal(np.isinf(ours), np.isinf(getattr(row, name)(t).numpy())), (key, name)

@@ -31,7 +31,7 @@ _EPS = float(np.finfo(float).eps)
 
 @dataclass(frozen=True)
 class Quantity:
-    """value and error: arrays of shape () or (S,), error an estimate of |value - truth|; method: how they were found."""
+    """value, and error, an estimate of |value - truth|: arrays of shape () or (S,); method: how they were found."""
 
     value: Array
     error: Array

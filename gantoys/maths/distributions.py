@@ -7,6 +7,8 @@ a single one. Mixtures of the two broadcast.
 All densities are with respect to Lebesgue measure (finite distributions: counting measure); logarithms are natural.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gantoys.maths.finite import Finite
@@ -58,7 +60,7 @@ def component(kind: str, loc: Array | float, scale: Array | float, shape: Array 
 
 
 def plane_component(kind: str, loc: Array, spread: Array | float, shape: float = 0.0) -> Mixture2D:
-    """One component in the plane. spread: a number (the same scale in both axes), a pair of scales, or a 2x2 covariance.
+    """One component in the plane. spread: a number (one scale for both axes), a pair of scales, or a 2x2 covariance.
 
     Raises ValueError for a covariance that is not symmetric positive definite.
     """
@@ -78,7 +80,7 @@ def plane_component(kind: str, loc: Array, spread: Array | float, shape: float =
     return Mixture2D((kind,), np.ones(1), np.asarray(loc, float)[None], factor[None], np.array([shape]))
 
 
-def mix(weights: Array, parts: list[Mixture1D] | list[Mixture2D]) -> Mixture1D | Mixture2D:
+def mix(weights: Array, parts: Sequence[Mixture1D | Mixture2D]) -> Mixture1D | Mixture2D:
     """The mixture sum_k weights_k parts_k; weights (K,) or (S, K) must sum to 1.
 
     Raises ValueError when the parts differ in dimension or the weights do not sum to 1.
@@ -98,10 +100,8 @@ def mix(weights: Array, parts: list[Mixture1D] | list[Mixture2D]) -> Mixture1D |
         arrays = [getattr(p, name) for p in parts]
         return np.concatenate([np.broadcast_to(a, (*batch, *a.shape[a.ndim - tail :])) for a in arrays], axis=-tail)
 
-    share = np.concatenate(
-        [np.broadcast_to(weights[..., i, None] * p.weights, (*batch, len(p.kinds))) for i, p in enumerate(parts)],
-        axis=-1,
-    )
+    products = (weights[..., i, None] * part.weights for i, part in enumerate(parts))
+    share = np.concatenate([np.broadcast_to(product, (*batch, product.shape[-1])) for product in products], axis=-1)
     if isinstance(parts[0], Mixture1D):
         return Mixture1D(kinds, share, joined("locs", 1), joined("scales", 1), joined("shapes", 1))
     return Mixture2D(kinds, share, joined("locs", 2), joined("factors", 3), joined("shapes", 1))

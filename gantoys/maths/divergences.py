@@ -29,11 +29,12 @@ class Divergence:
     """One f-divergence; see the module's docstring for f, slope, conjugate, activation.
 
     fake(v) = f*(activation(v)); activation_slope and fake_slope are their derivatives in v; critic(r) = f'(e^r) is the
-    optimal T at the log-ratio r = log p/q; optimal_logit(r) is the v with activation(v) = critic(r), and it has its slope.
-    integrand(log_p, log_q) is q (f(u) + c (u - 1)) at u = p/q, both densities positive, and weighted_fake(log_p, log_q) is
-    q f*(f'(u)) = p f'(u) - q f(u), whose mean against d log q / d theta is minus the divergence's slope; at_zero is f(0) - c, the cost
-    of a unit of q where p = 0; at_infinity is lim f(u)/u + c, the cost of a unit of p where q = 0.
-    kinked: whether f has a kink at u = 1. power: a with a tail integral int p^a q^(1-a) that must converge, or None; log_moment: +1 (-1) when the mean of the
+    optimal T at the log-ratio r = log p/q; optimal_logit(r) is the v with activation(v) = critic(r), with its slope.
+    integrand(log_p, log_q) is q (f(u) + c (u - 1)) at u = p/q, both densities positive, and
+    weighted_fake(log_p, log_q) is q f*(f'(u)) = p f'(u) - q f(u), whose mean against d log q / d theta is minus the
+    divergence's slope; at_zero is f(0) - c, the cost of a unit of q where p = 0; at_infinity is lim f(u)/u + c, the
+    cost of a unit of p where q = 0. bound: the largest value; kinked: whether f has a kink at u = 1.
+    power: a with a tail integral int p^a q^(1-a) that must converge, or None; log_moment: +1 (-1) when the mean of the
     log-ratio under p (q) must exist.
     """
 
@@ -159,7 +160,8 @@ DIVERGENCES = {
             critic=lambda r: 1 + r,
             optimal_logit=lambda r: 1 + r,
             optimal_logit_slope=lambda r: b.constant(r, 1.0),
-            integrand=_kl_integrand, weighted_fake=lambda lp, lq: np.exp(lp), at_zero=1.0, at_infinity=np.inf, log_moment=(1,),
+            integrand=_kl_integrand, weighted_fake=lambda lp, lq: np.exp(lp),
+            at_zero=1.0, at_infinity=np.inf, log_moment=(1,),
         ),
         Divergence(
             "reverse_kl", "KL(q‖p)", r"\int q \log\frac{q}{p}", f"Kullback & Leibler 1951; {_NOWOZIN}",
@@ -271,10 +273,12 @@ DIVERGENCES = {
             optimal_logit=lambda r: 2 * r,
             optimal_logit_slope=lambda r: b.constant(r, 2.0),
             integrand=lambda lp, lq: _pearson_integrand(lq, lp),
-            weighted_fake=lambda lp, lq: 2 * np.exp(lq) - 2 * _exp(2 * lq - lp), at_zero=np.inf, at_infinity=1.0, power=-1.0,
+            weighted_fake=lambda lp, lq: 2 * np.exp(lq) - 2 * _exp(2 * lq - lp),
+            at_zero=np.inf, at_infinity=1.0, power=-1.0,
         ),
         Divergence(
-            "value", "V(D*, G)", r"\int p\log D^*+\int q\log(1-D^*)", "Goodfellow et al. 2014, eq. 1; 'GAN' in Nowozin et al. 2016",
+            "value", "V(D*, G)", r"\int p\log D^*+\int q\log(1-D^*)",
+            "Goodfellow et al. 2014, eq. 1; 'GAN' in Nowozin et al. 2016",
             f=lambda u: _x_log_x(u) - (u + 1) * np.log(u + 1),
             slope=lambda u: -np.log1p(1 / u),
             conjugate=_gan_conjugate,

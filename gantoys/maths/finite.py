@@ -54,7 +54,5 @@ class Finite:
         values = ",".join(number(v) for v in np.atleast_2d(self.probabilities)[0])
         if self.points.ndim == 1 and np.array_equal(self.points, np.arange(len(self.points))):
             return f"P({values})"
-        at = ",".join(
-            number(v) if self.points.ndim == 1 else f"[{number(v[0])},{number(v[1])}]" for v in self.points
-        )
+        at = ",".join(number(v) if self.points.ndim == 1 else f"[{number(v[0])},{number(v[1])}]" for v in self.points)
         return f"P({values},at=[{at}])"

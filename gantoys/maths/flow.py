@@ -23,7 +23,7 @@ _MOST_SLOPES = 1000  # smooth flows need some hundred; a slope that explodes nee
 
 @dataclass(frozen=True)
 class Flow:
-    """time (T,); shift, scale (T,): the generator at those times; generators: N(shift, scale^2) as a sweep of T laws."""
+    """time (T,); shift, scale (T,): the generator at those times; generators: N(shift, scale^2), a sweep of T laws."""
 
     time: Array
     shift: Array

@@ -52,7 +52,7 @@ def optimal_discriminator(p: Distribution, q: Distribution, x: Array | None = No
 
 @dataclass(frozen=True)
 class Ledger:
-    """The value ledger: value = floor + divergence - shortfall, floor = -log 4, divergence = 2 JS. Shapes () or (S,)."""
+    """The value ledger: value = floor + divergence - shortfall, floor = -log 4, divergence = 2 JS; () or (S,) each."""
 
     value: Array
     divergence: Array
@@ -105,9 +105,10 @@ def _answers(p: Finite, d: Array) -> Array:
 
 
 def best_generator(d: Array) -> tuple[Array, Array]:
-    """G's best reply to a fixed finite D, and its value E_q log(1 - D): all mass where D is largest, shared between ties.
+    """G's best reply to a fixed finite D, and its value E_q log(1 - D): all mass where D is largest, ties sharing it.
 
     d: (K,) or (S, K) in [0, 1]. Returns q of the same shape and the value, () or (S,); -inf where D is 1 somewhere.
+    Raises ValueError for values outside [0, 1].
     """
     d = np.asarray(d, float)
     if d.ndim not in (1, 2) or d.size == 0 or not np.all((d >= 0) & (d <= 1)):

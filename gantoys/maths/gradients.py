@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gantoys.maths.compare import Quantity, check_pair, divergences
+from gantoys.maths.direction import Direction, location_scale
 from gantoys.maths.distributions import Distribution, Mixture1D
-from gantoys.maths.divergences import DIVERGENCES
+from gantoys.maths.divergences import DIVERGENCES, Divergence
 from gantoys.maths.losses import LOSSES, Loss
+from gantoys.maths.pairs import double_sum
 from gantoys.maths.panels import (
     beyond,
     centred,
@@ -25,26 +27,18 @@ from gantoys.maths.panels import (
     reaching,
     with_zeros,
 )
-from gantoys.maths.quadrature import GAUSS, KRONROD, NODES, integrate
+from gantoys.maths.quadrature import integrate
 from gantoys.maths.tails import log_ratio_integrable, power_integrable
 from gantoys.maths.transport import cdf_order, finite_mean
 
 Array = np.ndarray
 PARAMETERS = ("shift", "scale")
-_NO_WEIGHT = 1e-17  # of a node: leaving it out moves nothing
 _SMALL_TAIL = 1e-17
 # a double sum whose error is larger, relative to its terms, is done again with halved panels
 _PAIR_TOLERANCE, _HALVINGS, _MOST_PANELS = 3e-5, 4, 400
 _LARGEST_RATIO = 700.0  # exp of more overflows
 _LARGEST_CONSTANT = 2.0  # a loss that keeps growing where D* = 0 has no constant to take off
 _OVERFLOW = 1e280  # integrands beyond this count as infinite
-
-
-def location_scale(q: Mixture1D) -> tuple[Array, Array]:
-    """(shift, scale) of x = shift + scale z, shapes () or (S,): a component's own, or a mixture's mean and deviation."""
-    if len(q.kinds) == 1:
-        return q.locs[..., 0], q.scales[..., 0]
-    return q.mean, q.std
 
 
 def _check(p: Distribution, q: Distribution, parameter: str) -> tuple[Mixture1D, Mixture1D]:
@@ -54,36 +48,6 @@ def _check(p: Distribution, q: Distribution, parameter: str) -> tuple[Mixture1D,
     if not isinstance(p, Mixture1D) or not isinstance(q, Mixture1D):
         raise ValueError("gradients in shift and scale are defined for distributions on the line")
     return p, q
-
-
-def _rows(values: Array, rows: Array) -> Array:
-    """A per-distribution number for each of the flat rows, as a column."""
-    return np.broadcast_to(np.atleast_1d(values), (max(1, np.size(values)),))[
-        rows if np.size(values) > 1 else 0 * rows
-    ][:, None]
-
-
-class _Direction:
-    """dx/dtheta and d log q/dtheta for one parameter."""
-
-    def __init__(self, q: Mixture1D, parameter: str) -> None:
-        self.q, self.parameter = q, parameter
-        centre, scale = location_scale(q)
-        # a mixture without mean or variance has no location and scale to move by, but it can be shifted
-        self.exists = (np.isfinite(centre) & np.isfinite(scale)) | (parameter == "shift")
-        self.centre, self.scale = np.where(self.exists, centre, 0.0), np.where(self.exists, scale, 1.0)
-
-    def velocity(self, rows: Array, x: Array) -> Array:
-        if self.parameter == "shift":
-            return np.ones_like(x)
-        return (x - _rows(self.centre, rows)) / _rows(self.scale, rows)
-
-    def score(self, rows: Array, x: Array) -> Array:
-        own = self.q.take(rows).score(x)
-        if self.parameter == "shift":
-            return -own
-        scale = _rows(self.scale, rows)
-        return -(1 / scale + (x - _rows(self.centre, rows)) / scale * own)
 
 
 def _weighted(row: Loss, lp: Array, lq: Array) -> Array:
@@ -150,10 +114,7 @@ def divergence_slopes(
     if not line_q.smooth:
         raise ValueError(f"{q} has jumps: its divergences have no slope by this formula")
     rows = [DIVERGENCES[k] for k in keys]
-    terms = {
-        row.key: _Term(lambda lp, lq, row=row: -row.weighted_fake(lp, lq), row.power, row.log_moment, row.kinked)
-        for row in rows
-    }
+    terms = {row.key: _descent(row) for row in rows}
     return _integrals(line_p, line_q, parameter, terms, 1e-10)
 
 
@@ -165,6 +126,14 @@ class _Term:
     power: float | None = None
     log_moment: tuple[int, ...] = ()
     jumps: bool = False
+
+
+def _descent(row: Divergence) -> _Term:
+    return _Term(lambda lp, lq: -row.weighted_fake(lp, lq), row.power, row.log_moment, row.kinked)
+
+
+def _generator_term(row: Loss) -> _Term:
+    return _Term(lambda lp, lq: _weighted(row, lp, lq), row.power, row.log_moment, row.jumps)
 
 
 def _exists(p: Mixture1D, q: Mixture1D, term: _Term | Loss) -> Array:
@@ -181,11 +150,7 @@ def _exists(p: Mixture1D, q: Mixture1D, term: _Term | Loss) -> Array:
 
 
 def _by_score(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float) -> dict[str, Quantity]:
-    terms = {
-        k: _Term(lambda lp, lq, row=row: _weighted(row, lp, lq), row.power, row.log_moment, row.jumps)
-        for k, row in ((k, LOSSES[k]) for k in keys)
-    }
-    return _integrals(p, q, parameter, terms, tolerance)
+    return _integrals(p, q, parameter, {k: _generator_term(LOSSES[k]) for k in keys}, tolerance)
 
 
 def _integrals(
@@ -193,7 +158,7 @@ def _integrals(
 ) -> dict[str, Quantity]:
     batch = np.broadcast_shapes(p.batch, q.batch)
     p, q = centred(p, q, (q,))
-    direction = _Direction(q, parameter)
+    direction = Direction(q, parameter)
     edges = joint_edges(p, q, [t.power for t in terms.values() if t.power is not None])
     if any(t.jumps for t in terms.values()):
         edges = with_zeros(log_ratio(p, q), edges)
@@ -226,7 +191,7 @@ def _rounding(p: Mixture1D, q: Mixture1D) -> Array:
 def _by_path(p: Mixture1D, q: Mixture1D, parameter: str, keys: list[str], tolerance: float) -> dict[str, Quantity]:
     """E_q l'(a*) a*'(x) dx/dtheta: what samples feel when q has jumps, whose edges no sample sees."""
     batch = np.broadcast_shapes(p.batch, q.batch)
-    direction = _Direction(q, parameter)
+    direction = Direction(q, parameter)
     rows_of = [LOSSES[k] for k in keys]
 
     def f(rows: Array, x: Array) -> Array:
@@ -256,7 +221,7 @@ def _wasserstein(p: Mixture1D, q: Mixture1D, parameter: str, tolerance: float) -
     """The slope of W1: E_q sign(F_p - F_q) dx/dtheta."""
     batch = np.broadcast_shapes(p.batch, q.batch)
     p, q = centred(p, q, (q,))
-    direction, order = _Direction(q, parameter), cdf_order(p, q)
+    direction, order = Direction(q, parameter), cdf_order(p, q)
 
     def f(rows: Array, x: Array) -> Array:
         return (np.sign(order(rows, x)) * q.take(rows).density(x) * direction.velocity(rows, x))[None]
@@ -274,51 +239,20 @@ def _paired(p: Mixture1D, q: Mixture1D, parameter: str, row: Loss) -> Quantity:
     """E_{x~p, y~q} of the slope of generator(a*(y) - a*(x)) along the sample y: a double sum over panel nodes."""
     batch = np.broadcast_shapes(p.batch, q.batch)
     p, q = centred(p, q, (q,))
-    direction = _Direction(q, parameter)
+    direction = Direction(q, parameter)
     edges = even_edges(p, q, joint_edges(p, q))
     exists = np.broadcast_to(_exists(p, q, row) & direction.exists, (len(edges),))
     rounding = np.broadcast_to(_rounding(p, q), (len(edges),))
     value, error = np.full(len(edges), np.nan), np.zeros(len(edges))
-    for i in np.nonzero(exists)[0]:
+    for i in np.nonzero(exists)[0].tolist():
         line = edges[i][np.r_[True, np.diff(edges[i]) > 0]]
         for _ in range(_HALVINGS):
-            value[i], error[i], size = _double_sum(p, q, direction, i, line)
+            value[i], error[i], size = double_sum(p, q, direction, i, line)
             if error[i] <= _PAIR_TOLERANCE * size or len(line) > _MOST_PANELS:
                 break
             line = np.sort(np.concatenate([line, 0.5 * (line[1:] + line[:-1])]))
         error[i] += rounding[i] * size
     return Quantity(value.reshape(batch), error.reshape(batch), "quadrature over pairs")
-
-
-def _double_sum(
-    p: Mixture1D, q: Mixture1D, direction: _Direction, i: int, edges: Array
-) -> tuple[float, float, float]:
-    """Row i's double sum, its error and the sum of its terms' sizes."""
-    half = 0.5 * np.diff(edges)
-    at, x = np.array([i]), ((0.5 * (edges[1:] + edges[:-1]))[:, None] + half[:, None] * NODES).reshape(1, -1)
-    a, b = p.take(at), q.take(at)
-    density_p, density_q = (np.exp(np.atleast_2d(d.log_density(x))[0]) for d in (a, b))
-    rules = [(half[:, None] * rule).ravel() for rule in (KRONROD, GAUSS)]
-    real, fake = rules[0] * density_p > _NO_WEIGHT, rules[0] * density_q > _NO_WEIGHT
-    r_real, r_fake = (_ratio(a, b, x[:, side]) for side in (real, fake))
-    # sigmoid(r_x - r_y) for every pair, from one exponential a point instead of one a pair
-    with np.errstate(over="ignore"):
-        told = np.multiply.outer(np.exp(r_fake), np.exp(-r_real))
-    told += 1
-    np.reciprocal(told, out=told)
-    y = x[:, fake]
-    score = np.atleast_2d(a.score(y))[0] - np.atleast_2d(b.score(y))[0]
-    felt = density_q[fake] * score * direction.velocity(at, y)[0]
-    kronrod, gauss = (-float(np.sum(w[fake] * felt * (told @ (w * density_p)[real]))) for w in rules)
-    size = float(np.sum(np.abs(rules[0][fake] * felt) * (told @ (rules[0] * density_p)[real])))
-    return kronrod, abs(kronrod - gauss) + 1e-13, size
-
-
-def _ratio(a: Mixture1D, b: Mixture1D, x: Array) -> Array:
-    """log p/q of one row, within what exp can bear."""
-    with np.errstate(invalid="ignore"):
-        r = np.nan_to_num(np.atleast_2d(a.log_density(x))[0] - np.atleast_2d(b.log_density(x))[0], nan=0.0)
-    return np.clip(r, -_LARGEST_RATIO, _LARGEST_RATIO)
 
 
 def js_slope(p: Distribution, q: Distribution, parameter: str = "shift") -> Quantity:

@@ -26,8 +26,8 @@ class Kind:
     `edges(shape)` are the non-negative distances from the centre between which an integrand is smooth enough for a
     Gauss-Kronrod panel; `tail(shape)` gives, for the left and the right side, (A, B, C) of
     log density ~ -A z^2 - B |z| - C log|z|, with A = inf where the law has no tail; `mean` and `variance` are moments
-    of z (inf or NaN where they do not exist); `bounded` laws live on [0, 1] with jumps at both ends, `kinked` ones have a
-    corner at 0.
+    of z (inf or NaN where they do not exist); `bounded` laws live on [0, 1] with jumps at both ends, `kinked` ones have
+    a corner at 0.
     """
 
     key: str
@@ -227,7 +227,7 @@ def _sample_plane_t(rng: np.random.Generator, n: int, df: float) -> Array:
 
 
 def _log_circle(z: Array, radius: Array) -> Array:
-    """A circle of the given radius blurred by a unit normal: exp(-(r-R)^2/2) I0e(rR) / 2 pi (Rice's law in the plane)."""
+    """A circle of the given radius blurred by a unit normal, exp(-(r-R)^2/2) I0e(rR) / 2 pi (Rice, in the plane)."""
     r = np.sqrt(_radius_squared(z))
     return -0.5 * (r - radius) ** 2 + np.log(special.i0e(r * radius)) - LOG_2PI
 

@@ -19,13 +19,11 @@ from gantoys.maths.parameters import (
     sum_notation,
     sweep_shape,
 )
+from gantoys.maths.quantiles import quantile
 
 Array = np.ndarray
 # what a picture shows of a component, in units of its scale (4 standard deviations unless said)
-_FULL_ROUNDS, _LATE_ROUNDS = 7, 90  # of the search for quantiles: all of them together, then the stragglers
-_FARTHEST = 1e150
 _FARTHEST_Z = 1e153  # in scales: squares stay finite
-_BEYOND = 10.0 ** np.arange(2, 300, 4)  # where quantiles of power tails are looked for, in units of the edges' reach
 _REACH = {"uniform": (-0.15, 1.15), "laplace": (-6.0, 6.0), "student-t": (-8.0, 8.0)}
 
 
@@ -91,7 +89,7 @@ class Mixture1D:
         shapes = _first(self.shapes, x)
         kinds = sorted(set(self.kinds))
         if len(kinds) == 1:
-            return getattr(KINDS[kinds[0]], name)(z, shapes)  # type: ignore[no-any-return]
+            return getattr(KINDS[kinds[0]], name)(z, shapes)
         out = np.empty(z.shape)
         for kind in kinds:
             rows = [k for k, key in enumerate(self.kinds) if key == kind]
@@ -129,75 +127,16 @@ class Mixture1D:
     def quantile(self, u: Array, upper: Array | None = None) -> Array:
         """The x with cdf(x) = u, shape of u: (n,) or (S, n); -inf and inf at 0 and 1 unless the support ends.
 
-        `upper` is 1 - u where the caller knows it more accurately. Newton's method on the logarithm of the smaller tail,
-        kept inside a shrinking bracket so that it converges on flat stretches too. Raises ValueError outside [0, 1].
+        `upper` is 1 - u where the caller knows it more accurately. Raises ValueError outside [0, 1].
         """
-        u = np.asarray(u, float)
-        upper = 1 - u if upper is None else np.asarray(upper, float)
-        if not np.all((u >= 0) & (u <= 1) & (upper >= 0) & (upper <= 1)):
-            raise ValueError(f"quantiles are asked for at levels between 0 and 1, got {short(u)}")
-        shape = np.broadcast_shapes(u.shape, (*self.batch, u.shape[-1]))
-        u, upper = np.broadcast_to(u, shape), np.broadcast_to(upper, shape)
-        low, high = self._bracket(u, upper)
-        x = self._search(u, upper, low, high, _FULL_ROUNDS)
-        late = ~self._reached(x, u, upper)
-        if np.any(late):
-            # few are left: go on with each of them as a row of its own
-            rows = self.take(np.nonzero(late)[0])
-            parts = (a[late][:, None] for a in (u, upper, low, high))
-            x[late] = rows._search(*parts, _LATE_ROUNDS)[:, 0]
-        return x if self.bounded else np.where(u == 0, -np.inf, np.where(upper == 0, np.inf, x))
-
-    def _bracket(self, u: Array, upper: Array) -> tuple[Array, Array]:
-        """Two neighbouring edges with the quantile between them."""
-        edges = self.edges()
-        if "student-t" in self.kinds:
-            middle, reach = edges[..., [edges.shape[-1] // 2]], edges[..., -1:] - edges[..., :1]
-            with np.errstate(over="ignore"):
-                out = np.minimum(reach * _BEYOND, _FARTHEST)
-            edges = np.concatenate([middle - out[..., ::-1], edges, middle + out], axis=-1)
-        cdf, sf = self.cdf(edges), self.sf(edges)
-        # from above in the right half, where the distribution function rounds to 1
-        if self.batch:
-            below = np.sum(cdf[..., None, :] <= u[..., :, None], axis=-1)
-            above = np.sum(sf[..., None, :] >= upper[..., :, None], axis=-1)
-        else:
-            below = np.searchsorted(cdf, u, side="right")
-            above = len(sf) - np.searchsorted(sf[::-1], upper, side="left")
-        index = np.clip(np.where(u <= 0.5, below, above), 1, edges.shape[-1] - 1)
-        grid = np.broadcast_to(edges, (*u.shape[:-1], edges.shape[-1]))
-        return np.take_along_axis(grid, index - 1, -1), np.take_along_axis(grid, index, -1)
-
-    def _tail(self, x: Array, u: Array, upper: Array) -> tuple[Array, Array, Array]:
-        """The smaller tail's mass at x, the one wanted, and the sign with which it grows."""
-        left = u <= 0.5
-        return np.where(left, self.cdf(x), self.sf(x)), np.where(left, u, upper), np.where(left, 1.0, -1.0)
-
-    def _reached(self, x: Array, u: Array, upper: Array) -> Array:
-        mass, wanted, _ = self._tail(x, u, upper)
-        return np.abs(mass - wanted) <= 4 * np.finfo(float).eps * wanted
-
-    def _search(self, u: Array, upper: Array, low: Array, high: Array, rounds: int) -> Array:
-        x = 0.5 * (low + high)
-        for _ in range(rounds):
-            mass, wanted, sign = self._tail(x, u, upper)
-            miss = sign * (mass - wanted)
-            low, high = np.where(miss < 0, x, low), np.where(miss > 0, x, high)
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                newton = x - sign * (mass / self.density(x)) * np.log(mass / wanted)
-            inside = (newton >= low) & (newton <= high)
-            step = np.where(miss == 0, x, np.where(inside, newton, 0.5 * low + 0.5 * high))
-            if np.all(np.abs(step - x) <= 4e-16 * np.abs(x)):
-                return step
-            x = step
-        return x
+        return quantile(self, u, upper)
 
     def edges(self) -> Array:
-        """Sorted positions (M,) or (S, M); between two an integrand is smooth enough for a quadrature panel to follow."""
+        """Sorted positions (M,) or (S, M); between two a quadrature panel can follow an integrand."""
         return np.sort(self.edges_and_gaps()[0], axis=-1)
 
     def edges_and_gaps(self) -> tuple[Array, Array]:
-        """The edges component by component, and how close the next may come: 0 where the density has a kink or a jump."""
+        """The edges by component, and how close the next may come: 0 where the density has a kink or a jump."""
         parts, gaps = [], []
         for k, kind in enumerate(self.kinds):
             row = KINDS[kind]
@@ -212,7 +151,7 @@ class Mixture1D:
         return np.concatenate(parts, axis=-1), np.concatenate(gaps, axis=-1)
 
     def tails(self) -> Array:
-        """(..., 2, 3): A, B, C of log p ~ -A x^2 - B |x| - C log|x| on the left and the right; A = inf without a tail."""
+        """(..., 2, 3): A, B, C of log p ~ -A x^2 - B |x| - C log|x| left and right; A = inf without a tail."""
         rows = []
         for k, kind in enumerate(self.kinds):
             shapes = np.ravel(self.shapes[..., k])

@@ -12,6 +12,7 @@ output activation, so that under the optimal D the generator descends the diverg
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,11 +27,11 @@ Part = Callable[[b.Values], b.Values]
 class Loss:
     """One loss; see the module's docstring for its parts.
 
-    optimal(r): the best D's logit where log p/q = r, and optimal_slope(r) its derivative (0 beside a jump); None when the
-    best critic is no function of that ratio (Wasserstein). weighted_generator(log_p, log_q): q generator(optimal), safe
-    against overflow. neutral: the logit of a D that cannot tell. power, log_moment: what must be finite for the
-    descent to exist, as in `Divergence`. jumps: whether optimal jumps where p = q. lipschitz: whether the critic must be
-    held 1-Lipschitz.
+    optimal(r): the best D's logit where log p/q = r, and optimal_slope(r) its derivative (0 beside a jump); None when
+    the best critic is no function of that ratio (Wasserstein). weighted_generator(log_p, log_q): q generator(optimal),
+    safe against overflow. neutral: the logit of a D that cannot tell. power, log_moment: what must be finite for the
+    descent to exist, as in `Divergence`. jumps: whether optimal jumps where p = q. lipschitz: whether the critic must
+    be held 1-Lipschitz.
     """
 
     key: str
@@ -63,7 +64,7 @@ class Loss:
         return self.generator(a_fake - a_real) if self.paired else self.generator(a_fake)
 
 
-_BCE = {
+_BCE: dict[str, Any] = {
     "real": lambda a: b.softplus(-a),
     "real_slope": lambda a: -b.sigmoid(-a),
     "fake": lambda a: b.softplus(a),
@@ -123,7 +124,8 @@ LOSSES = {
         Loss(
             key="maximum-likelihood",
             label="Maximum likelihood",
-            formula=r"-\mathbb{E}_p\log D-\mathbb{E}_q\log(1-D),\qquad G:\ -\mathbb{E}_q\,e^{a}=-\mathbb{E}_q\frac{D}{1-D}",
+            formula=r"-\mathbb{E}_p\log D-\mathbb{E}_q\log(1-D),\qquad "
+            r"G:\ -\mathbb{E}_q\,e^{a}=-\mathbb{E}_q\frac{D}{1-D}",
             reference="Goodfellow 2014, On distinguishability criteria, section 3; Goodfellow 2016, section 3.2.4",
             generator=lambda a: -b.exp(a),
             generator_slope=lambda a: -b.exp(a),

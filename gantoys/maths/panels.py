@@ -1,4 +1,4 @@
-"""Where the panels of a quadrature on the line lie: at the laws' own edges, where integrands bend, and as far as they reach.
+"""Where the panels of a quadrature on the line lie: at the laws' edges, where integrands bend, out to where they end.
 
 Every function keeps the sweep: edges are (S, M), sorted along the rows, S = 1 for single distributions. Panels without
 width are allowed; the quadrature drops them.
@@ -50,7 +50,8 @@ def _pair_edges(p: Mixture1D, q: Mixture1D, powers: list[float]) -> Array | None
 def joint_edges(p: Mixture1D, q: Mixture1D, powers: list[float] | None = None) -> Array:
     """Panel edges for integrands in p and q: (S, M), S = 1 for single distributions.
 
-    Where components overlap their edges crowd; one that follows another at less than _CROWDED of its own gap is left out.
+    Where components overlap their edges crowd; one that follows another at less than _CROWDED of its own gap is left
+    out.
     """
     batch = np.broadcast_shapes(p.batch, q.batch)
     positions, gaps = (
@@ -182,7 +183,7 @@ def _roots(g: Function, rows: Array, low: Array, high: Array, at_low: Array, at_
     return x
 
 
-_FARTHEST = 1e140
+_FARTHEST = 1e95  # beyond it densities of slow tails leave the range of numbers
 _STEP_OUT = 3.0
 _DOUBT = 1e-6  # share of what a power tail leaves beyond the last edge that counts as error even if it is a pure power
 
@@ -190,7 +191,7 @@ _DOUBT = 1e-6  # share of what a power tail leaves beyond the last edge that cou
 def reaching(f: Function, edges: Array, small: float) -> Array:
     """The edges (S, M) with panels added at both ends until |f| times the distance is below `small`, or far out.
 
-    f as in `integrate`, one function value per position. Tails that nearly cancel decay far more slowly than either law.
+    f as in `integrate`, one value a position. Tails that nearly cancel decay far more slowly than either law.
     """
     rows = np.arange(len(edges))
     middle = 0.5 * (edges[:, :1] + edges[:, -1:])

@@ -64,9 +64,7 @@ def grid_lines(p: Mixture2D, q: Mixture2D | None = None, powers: list[float] | N
     laws = (p,) if q is None else (p, q)
     centres, widths = np.concatenate([d.locs for d in laws]), np.concatenate([_narrow(d) for d in laws])
     extra = np.zeros((0, 2)) if q is None else _pair_lines(p, q, powers or [])
-    axes = (
-        np.sort(np.concatenate([*(d.edges()[axis] for d in laws), extra[:, axis]])) for axis in (0, 1)
-    )
+    axes = (np.sort(np.concatenate([*(d.edges()[axis] for d in laws), extra[:, axis]])) for axis in (0, 1))
     x, y = (_thinned(lines, centres[:, axis], widths) for axis, lines in enumerate(axes))
     return x, y
 
@@ -100,7 +98,7 @@ def _thinned(lines: Array, centres: Array, widths: Array) -> Array:
 
 
 def reaching_plane(f: Callable[[Array], Array], x: Array, y: Array, centres: Array) -> tuple[Array, Array, Array]:
-    """The lines with more added outside until |f| times the squared distance has died out, and what then may be missing.
+    """The lines with more added outside until |f| times the squared distance has died out, and what may be missing.
 
     f as in `integrate_plane`; looked at along the four sides, evenly and beside the components' centres (n, 2).
     """

@@ -84,7 +84,7 @@ class Mixture2D:
         )
 
     def log_density(self, x: Array) -> Array:
-        """log p(x): (n,) for x of shape (n, 2) and a single distribution, (S, n) for a sweep with x (n, 2) or (S, n, 2)."""
+        """log p(x): (n,) for a single distribution and x (n, 2); (S, n) for a sweep and x (n, 2) or (S, n, 2)."""
         x = np.asarray(x, float)
         if x.shape[-1] != 2:
             raise ValueError(f"points in the plane must have shape (..., 2), got {x.shape}")

@@ -78,8 +78,8 @@ def integrate(
     """Integrals over [edges[:, 0], edges[:, -1]] of C functions for S rows.
 
     f(rows, x): rows (P,) are row numbers and x (P, 15) positions; it returns (C, P, 15), or a pair of such arrays: the
-    values, and the size of the terms whose difference they are, which tells what rounding leaves of them. edges: (S, M),
-    sorted along the rows. tolerance is relative to each row's integral of |f|; an error below `absolute` always
+    values, and the size of the terms whose difference they are, which tells what rounding leaves of them. edges:
+    (S, M), sorted along the rows. tolerance is relative to each row's integral of |f|; an error below `absolute` always
     suffices. Panels are halved at most `rounds` times.
     """
     edges = np.atleast_2d(np.asarray(edges, float))
