@@ -21,7 +21,9 @@ export default function ({ data, setStateValue }) {
     else {
       // a moment later, so that the answer does not hold up the page's first picture
       const kept = (window.localStorage.getItem("gantoys") ?? "{}").slice(0, 10000);
-      setTimeout(() => setStateValue("kept", kept), 1200);
+      // and never in the middle of a drag
+      const tell = () => (document.querySelector(":active") ? setTimeout(tell, 300) : setStateValue("kept", kept));
+      setTimeout(tell, 1200);
     }
   } catch (e) { /* a browser that keeps nothing: progress lasts as long as the session */ }
 }
