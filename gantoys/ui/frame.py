@@ -10,6 +10,7 @@ A page opens its lesson, shows a picture and then the rest:
 import ast
 import inspect
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from gantoys.ui import memory, navigation
 Build = Callable[..., Scene]
 MOVE_SECONDS = 1.6
 HEIGHT = 488
+HEAD_START_SECONDS = 0.35
 LECTURE_HEIGHT, LECTURE_HEIGHT_ASKING, LECTURE_HEIGHT_SAYING = 572, 520, 470
 
 
@@ -186,6 +188,10 @@ class Page(Generic[StateT]):
         memory.seen(self.words.key)
         if self.lecture:
             return
+        if not self.get("opened"):
+            # what stands below the fold, with its formulas, would hold up the first picture in the browser
+            self.put("opened", True)
+            time.sleep(HEAD_START_SECONDS)
         left, right = st.columns([2, 1], gap="large")
         with left:
             st.subheader("What you see")
