@@ -96,8 +96,8 @@ def film_scene(
     return Scene(
         key="film",
         alt=(
-            "A generative adversarial network learning a ring of eight Gaussians: real points, generated points "
-            "and the discriminator's surface at step {step:.0f}; {modes:.0f} of 8 modes are covered."
+            f"A generative adversarial network learning {film.config.toy}: real points, generated points "
+            f"and the discriminator's surface at step {{step:.0f}}; {{modes:.0f}} of {count} modes are covered."
         ),
         panels=(
             Panel(Axis(*edges, visible=False), Axis(*edges, visible=False), plane, rows=2, equal_aspect=True),
@@ -132,7 +132,7 @@ def film_scene(
             ),
         ),
         readouts=(
-            Readout("modes", "modes covered, of 8", row(modes), kind="trained", digits=0, role="fake"),
+            Readout("modes", f"modes covered, of {count}", row(modes), kind="trained", digits=0, role="fake"),
             Readout(
                 "quality", "share of good points", row(100 * quality), unit="%", kind="trained", digits=0, role="fake"
             ),

@@ -121,7 +121,7 @@ class Live:
         if self.page.get("trouble"):
             return str(self.page.get("trouble"))
         if seed == 0:
-            return "A recording made with seed 7. The one you train is computed while you watch, in about ten seconds."
+            return f"A recording made with seed {START.seed}. The one you train is computed while you watch."
         if run is None:
             known = self.page.get("film") is not None
             return (
