@@ -9,14 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from gantoys.__main__ import main
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.store import Store
-from gantoys.service.local import Progress, film_paths, seed_range, train_to_file
+from gantoys.service.local import Progress, seed_range, train_to_file
+from gantoys.service.nursery import Nursery, nursery
+from gantoys.service.places import film_paths, unfinished
+from gantoys.service.process import Task, Worker
 from gantoys.service.run_service import Busy, Run, RunService
 from gantoys.service.summary import summary
 
@@ -27,11 +32,12 @@ LONG = TrainConfig(steps=50_000, frames=400, cadence="even", width=16, batch=16,
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., RunService]]:
-    """Makes run services on one store; all are closed in the end, and must leave no process and no unfinished film."""
+    """Makes run services on one store; all are closed in the end, and must leave no unfinished film."""
     made: list[RunService] = []
 
     def build(**options: object) -> RunService:
-        made.append(RunService(Store(tmp_path / "films"), **({"workers": 2} | options)))  # type: ignore[arg-type]
+        given = {"workers": 2, "nursery": nursery} | options
+        made.append(RunService(Store(tmp_path / "films"), **given))  # type: ignore[arg-type]
         return made[-1]
 
     yield build
@@ -53,8 +59,8 @@ def finish(run: Run) -> str:
 
 
 def pid(run: Run) -> int:
-    until(lambda: run._job.worker is not None, "the worker starts")
-    assert run._job.worker is not None
+    until(lambda: run._job.worker is not None and run._job.worker.pid, "the worker starts")
+    assert run._job.worker is not None and run._job.worker.pid is not None
     return run._job.worker.pid
 
 
@@ -90,11 +96,11 @@ def test_many_who_ask_for_one_config_share_one_worker_and_one_film(make: Callabl
     assert {finish(run) for run in runs} == {"done"}
     films = [run.film() for run in runs[:3]]
     assert all(f is not None and f.status == "done" and len(f) == 20 for f in films)
-    assert [p.name for p in service.store.folder.iterdir()] == [f"{SHORT.digest()}.film"]
+    assert [p.name for p in service.store.folder.glob("*.*")] == [f"{SHORT.digest()}.film"]
 
     again = make().ask(SHORT)  # another process of the same dashboard, say
     assert again.status().state == "done" and again._job.worker is None
-    assert again.film_path == runs[0].film_path
+    assert again.film_path() == runs[0].film_path()
 
 
 def test_the_film_grows_while_the_worker_trains(make: Callable[..., RunService]) -> None:
@@ -132,7 +138,7 @@ def test_at_most_two_train_at_once_and_the_others_know_their_place(make: Callabl
 
 def test_a_run_that_costs_too_much_for_one_visitor_is_refused(make: Callable[..., RunService]) -> None:
     with pytest.raises(ValueError, match=r"at most 1e\+12 are allowed here"):
-        make().ask(TrainConfig(steps=20_000))
+        make().ask(TrainConfig(steps=100_000))
 
 
 def test_a_run_that_nobody_looks_at_is_stopped_and_its_process_is_gone(make: Callable[..., RunService]) -> None:
@@ -170,7 +176,7 @@ def test_a_worker_that_is_killed_is_replaced_once_and_the_film_is_whole(make: Ca
     until(lambda: has_frames(run), "frames")
     first = pid(run)
     os.kill(first, signal.SIGKILL)
-    until(lambda: run._job.worker is not None and run._job.worker.pid != first, "a new worker")
+    until(lambda: run._job.worker is not None and run._job.worker.pid not in (None, first), "a new worker")
     assert finish(run) == "done" and finish(other) == "done"
     film = run.film()
     assert film is not None and len(film) == 200
@@ -221,18 +227,20 @@ def test_the_thread_that_watches_the_workers_ends_with_the_last_run(make: Callab
 ASKER = """
 import json, sys, time
 from gantoys.runs.config import TrainConfig
+from gantoys.service.nursery import nursery
 from gantoys.service.run_service import ask
 run = ask(TrainConfig.read(sys.argv[1]))
 while run.film() is None:
     time.sleep(0.02)
-print(json.dumps({"pid": run._job.worker.pid, "torch": "torch" in sys.modules}), flush=True)
+told = {"pids": [run._job.worker.pid, nursery().process.pid], "torch": "torch" in sys.modules}
+print(json.dumps(told), flush=True)
 if sys.argv[2] == "stay":
     time.sleep(60)
 """
 
 
 @pytest.mark.parametrize("how", ["it ends", "SIGKILL"])
-def test_no_worker_outlives_the_process_that_asked_which_itself_never_imports_torch(tmp_path: Path, how: str) -> None:
+def test_no_process_outlives_the_one_that_asked_which_itself_never_imports_torch(tmp_path: Path, how: str) -> None:
     asker = subprocess.Popen(
         [sys.executable, "-c", ASKER, LONG.canonical_json(), "stay" if how == "SIGKILL" else "end"],
         cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "GANTOYS_HOME": str(tmp_path)},
@@ -240,55 +248,226 @@ def test_no_worker_outlives_the_process_that_asked_which_itself_never_imports_to
     assert asker.stdout is not None
     told = json.loads(asker.stdout.readline())
     assert told["torch"] is False
-    assert how == "it ends" or alive(told["pid"])
+    assert how == "it ends" or all(alive(process) for process in told["pids"])
     if how == "SIGKILL":
         asker.kill()
     asker.wait(30)
     asker.stdout.close()
-    until(lambda: not alive(told["pid"]), "the orphan ends", 5)
+    until(lambda: not any(alive(process) for process in told["pids"]), "the orphans end", 5)
+
+
+# --- the nursery
+
+
+def stat(process: int) -> list[str]:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
+def test_a_warm_worker_shows_its_first_frame_within_a_second(make: Callable[..., RunService]) -> None:
+    service, warm = make(), nursery()
+    assert warm is not None and warm.wait_until_ready(60)
+    begin = time.monotonic()
+    run = service.ask(TrainConfig())
+    until(lambda: has_frames(run), "the first frame", 1.0)
+    assert int(stat(pid(run))[1]) == warm.process.pid, "the nursery's child"
+    assert time.monotonic() - begin < 1.0
+
+
+def test_workers_start_without_a_nursery_too(make: Callable[..., RunService], monkeypatch: pytest.MonkeyPatch) -> None:
+    without = make(nursery=lambda: None)
+    run = without.ask(SHORT)
+    assert int(stat(pid(run))[1]) == os.getpid(), "this process's child"
+    assert finish(run) == "done"
+    # one that dies before it is ready
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    broken = Nursery()
+    late = Worker(task(without.store, SHORT.changed(seed=8)), broken)
+    broken.process.kill()
+    until(lambda: not late.running(), "its end", 30)
+    assert late.code == 0 and isinstance(late.complaint(), str) and late.pid is not None
+    late.end()
+    broken.close()
+    assert without.store.find(SHORT.changed(seed=8)) is not None
+
+
+def task(store: Store, config: TrainConfig) -> Task:
+    return Task(config, store.path(config), store.part(config), range(config.seeds), store=store.folder)
+
+
+def test_a_worker_of_the_nursery_tells_what_is_wrong_and_can_be_stopped_and_killed(tmp_path: Path) -> None:
+    warm, store = nursery(), Store(tmp_path)
+    assert warm is not None
+    wrong = Worker(Task(LONG, tmp_path / "nowhere" / "a.film", tmp_path / "nowhere" / "a.part", range(1)), warm)
+    stopped, killed = (Worker(task(store, LONG.changed(seed=k)), warm) for k in (1, 2))
+    until(lambda: not wrong.running(), "the end of the one without a place")
+    assert wrong.code == 2 and wrong.complaint().startswith("the film cannot be written: ")
+    until(lambda: len(list(tmp_path.glob("*.part"))) == 2, "their films")
+    stopped.ask_to_stop()
+    killed.kill()
+    assert stopped.wait(5) and killed.wait(5) and (stopped.code, killed.code) == (4, -signal.SIGKILL)
+    for worker in (wrong, stopped, killed):
+        worker.end()
+        assert worker.pid is not None and not alive(worker.pid)
+
+
+def test_when_the_nursery_dies_its_workers_end_and_their_runs_are_finished_by_others(
+    make: Callable[..., RunService],
+) -> None:
+    mine = Nursery()
+    assert mine.wait_until_ready(60)
+    service = make(nursery=lambda: mine if not mine.gone else None)
+    run = service.ask(LONG.changed(steps=4000))
+    until(lambda: has_frames(run), "frames")
+    worker = pid(run)
+    mine.process.kill()
+    until(lambda: not alive(worker), "the end of the orphan", 5)
+    assert finish(run) == "done"
+    mine.close()
+
+
+def test_a_run_whose_worker_is_killed_goes_on_where_it_was(make: Callable[..., RunService], tmp_path: Path) -> None:
+    config = LONG.changed(steps=3000)
+    service = make()
+    run = service.ask(config)
+    until(lambda: (film := run.film()) is not None and len(film) and film.step[-1] > 700, "700 steps")
+    left = run.film_path()
+    os.kill(pid(run), signal.SIGKILL)
+    until(lambda: run._job.attempts == 2, "the next attempt")
+    assert run._job.task.source == left and left.exists()
+    assert finish(run) == "done" and not left.exists()
+    train_to_file(config, tmp_path / "fresh.film", store=Store(tmp_path / "other"))
+    assert frame_bytes(run.film_path()) == frame_bytes(tmp_path / "fresh.film")
+
+
+def test_a_branch_of_a_stored_run_begins_at_its_state(make: Callable[..., RunService], tmp_path: Path) -> None:
+    service = make()
+    parent = SHORT.changed(steps=900)
+    assert finish(service.ask(parent)) == "done"
+    branch = parent.branched(600, lr_g=0.01)
+    run = service.ask(branch)
+    assert run._job.task.source == service.store.path(parent)
+    assert finish(run) == "done"
+    train_to_file(branch, tmp_path / "fresh.film", store=Store(tmp_path / "other"))
+    assert frame_bytes(run.film_path()) == frame_bytes(tmp_path / "fresh.film")
+    assert service.ask(branch.branched(700, lr_g=0.1))._job.task.source == service.store.path(branch)
+
+
+def test_a_run_of_several_seeds_has_a_film_for_each(make: Callable[..., RunService]) -> None:
+    service, config = make(), SHORT.changed(seeds=2, width=72)
+    run = service.ask(config)
+    assert finish(run) == "done"
+    films = [run.film(member=m) for m in range(2)]
+    assert [film.seed for film in films if film is not None] == [0, 1]
+    run.film_path(1).unlink()
+    again = service.ask(config)
+    assert again.status().state != "done" and finish(again) == "done"
+    assert service.ask(config)._job.worker is None
 
 
 # --- the command line's way
 
 
+def frame_bytes(path: Path) -> bytes:
+    """The file without its closing record, which holds the wall times."""
+    return path.read_bytes().rpartition(b"DONE")[0]
+
+
 def test_training_into_a_file_reports_progress_and_gives_the_film(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    film = train_to_file(SHORT.changed(steps=2000), tmp_path / "out.film", seen.append)
+    (film,) = train_to_file(SHORT.changed(steps=2000), tmp_path / "out.film", seen.append, store=Store(tmp_path / "s"))
     assert film.status == "done" and Film.load(tmp_path / "out.film").config == film.config
-    assert [p.step for p in seen] == sorted(p.step for p in seen) and seen[-1].step == 2000
+    assert [p.step for p in seen] == sorted(p.step for p in seen) and seen[-1].step == seen[-1].steps == 2000
     assert seen[-1].frames == 20 and seen[-1].seconds_left == 0
-    assert [p.name for p in tmp_path.iterdir()] == ["out.film"]
+    assert all(p.steps_per_second is None or p.steps_per_second > 0 for p in seen)
+    assert Progress(500, 2000, 3, 9.0, 250.0).seconds_left == 6 and Progress(0, 2000, 1, 9.0).seconds_left is None
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.film", "s"]
 
     told = json.loads(json.dumps(summary(film, tmp_path / "out.film"), allow_nan=False))
-    assert told["steps"] == 2000 and told["frames"] == 20 and told["status"] == "done"
+    assert told["steps"] == 2000 and told["frames"] == 20 and told["status"] == "done" and told["seed"] == 0
     assert told["steps_per_second"] == pytest.approx(2000 / told["seconds"], rel=1e-3)
     assert told["digest"] == film.config.digest() and told["config"]["loss"] == "non-saturating"
     assert 0 <= told["modes"]["covered"] <= told["modes"]["of"] == 8
     assert told["final"]["loss_d"] == pytest.approx(float(film.loss_d[-1]), abs=1e-6)
 
 
-def test_an_interrupt_keeps_the_film_so_far(tmp_path: Path) -> None:
+def test_several_seeds_are_spread_over_processes_and_counted_together(tmp_path: Path) -> None:
+    config = SHORT.changed(seeds=3, seed=5, width=72, steps=300)
+    seen: list[Progress] = []
+    films = train_to_file(config, tmp_path / "out.film", seen.append, store=Store(tmp_path / "s"), processes=2)
+    assert [(film.member, film.seed, film.status) for film in films] == [(k, 5 + k, "done") for k in range(3)]
+    assert sorted(p.name for p in tmp_path.glob("*.*")) == ["out-5.film", "out-6.film", "out-7.film"]
+    assert (seen[-1].step, seen[-1].steps, seen[-1].frames) == (900, 900, 60)
+    again = train_to_file(config, tmp_path / "two.film", store=Store(tmp_path / "s"), processes=1)
+    assert [f.config for f in again] == [config] * 3
+    for seed in (5, 6, 7):
+        assert frame_bytes(tmp_path / f"two-{seed}.film") == frame_bytes(tmp_path / f"out-{seed}.film")
+
+
+def interrupted(config: TrainConfig, path: Path, store: Store, step: int = 0) -> None:
     def interrupt(progress: Progress) -> None:
-        if progress.frames:
+        if progress.step > step:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_to_file(LONG, tmp_path / "out.film", interrupt)
-    film = Film.load(tmp_path / "out.film")
-    assert film.status == "stopped" and len(film) >= 1
-    assert [p.name for p in tmp_path.iterdir()] == ["out.film"]
+        train_to_file(config, path, interrupt, store=store)
+
+
+def test_an_interrupt_keeps_the_film_so_far_and_the_run_can_be_gone_on_with(tmp_path: Path) -> None:
+    path, store, config = tmp_path / "out.film", Store(tmp_path / "s"), LONG.changed(steps=4000)
+    interrupted(config, path, store, 500)
+    film = Film.load(path)
+    assert film.status == "stopped" and 500 < film.step[-1] < 4000
+    assert [p.name for p in tmp_path.glob("*.*")] == ["out.film"]
+    assert unfinished(path) == (config, path)
+    seen: list[Progress] = []
+    train_to_file(config, path, seen.append, source=path, store=store)
+    assert min(p.step for p in seen if p.step) >= 256 and len(seen) > 1, "it does not begin again"
+    train_to_file(config, tmp_path / "whole.film", store=store)
+    assert frame_bytes(path) == frame_bytes(tmp_path / "whole.film")
+
+
+def test_films_left_by_a_process_that_died_are_found_and_whole_ones_stay(tmp_path: Path) -> None:
+    config, store, base = SHORT.changed(seeds=2, width=72), Store(tmp_path / "s"), tmp_path / "out.film"
+    train_to_file(config, base, store=store)
+    one, two = film_paths(base, config)
+    whole, stamp = two.read_bytes(), one.stat().st_mtime_ns
+    end = 2**22 + 7  # no process has so high a number
+    two.rename(tmp_path / f"out.film.{end}-1.part")
+    (tmp_path / f"out.film.{end}-1.part").write_bytes(whole[: len(whole) // 2])
+    for name in (base, one):
+        assert unfinished(name) == (config, base)
+    assert two.exists() and not list(tmp_path.glob("*.part"))
+    films = train_to_file(config, base, source=base, store=store)
+    assert [film.status for film in films] == ["done", "done"] and one.stat().st_mtime_ns == stamp
+    assert frame_bytes(two) == whole.rpartition(b"DONE")[0]
+
+
+def test_a_film_that_somebody_is_still_writing_is_left_alone(tmp_path: Path) -> None:
+    train_to_file(SHORT, tmp_path / "a.film", store=Store(tmp_path / "s"))
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        part = tmp_path / f"out.film.{sleeper.pid}.part"
+        (tmp_path / "a.film").rename(part)
+        with pytest.raises(FileNotFoundError, match="there is no film"):
+            unfinished(tmp_path / "out.film")
+        assert part.exists()
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    assert unfinished(tmp_path / "out.film") == (SHORT, tmp_path / "out.film") and not part.exists()
 
 
 def test_a_place_that_cannot_be_written_is_an_error_in_one_sentence(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
     with pytest.raises(OSError, match="does not exist"):
-        train_to_file(SHORT, tmp_path / "nowhere" / "out.film")
+        train_to_file(SHORT, tmp_path / "nowhere" / "out.film", store=store)
     with pytest.raises(OSError, match="is a folder"):
-        train_to_file(SHORT, tmp_path)
+        train_to_file(SHORT, tmp_path, store=store)
 
 
 def test_several_seeds_go_to_several_films() -> None:
-    assert film_paths("a/out.film", range(3, 5)) == [Path("a/out-3.film"), Path("a/out-4.film")]
-    assert film_paths("out.film", range(7, 8)) == [Path("out.film")]
+    assert film_paths("a/out.film", SHORT.changed(seed=3, seeds=2)) == [Path("a/out-3.film"), Path("a/out-4.film")]
+    assert film_paths("out.film", SHORT.changed(seed=7)) == [Path("out.film")]
     assert list(seed_range("2:4")) == [2, 3] and list(seed_range("5")) == [5]
 
 
@@ -296,3 +475,82 @@ def test_several_seeds_go_to_several_films() -> None:
 def test_seeds_that_are_no_range_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="seeds"):
         seed_range(text)
+
+
+# --- the command
+
+
+def train(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
+    status = main(["train", *map(str, words), "--json"])
+    out, err = capsys.readouterr()
+    assert (status, err) == (0, "")
+    return dict(json.loads(out))
+
+
+QUICK = (
+    "--steps",
+    700,
+    *(w for f in ("frames=21", "width=16", "batch=16", "grid=6", "shown=16") for w in ("--set", f)),
+)
+
+
+def test_the_command_trains_several_seeds_goes_on_and_branches_off(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANTOYS_HOME", str(tmp_path / "home"))
+    got = train(capsys, *QUICK, "--seeds", "3:5", "--film", tmp_path / "out.film")
+    assert [run["seed"] for run in got["runs"]] == [3, 4] and got["steps_per_second"] > 0
+    assert got["steps_per_second"] == pytest.approx(1400 / got["seconds"], rel=0.01)
+    one, two = (Path(run["path"]) for run in got["runs"])
+    assert (one.name, two.name) == ("out-3.film", "out-4.film") and Film.load(two).config.seeds == 2
+
+    whole, stamp = frame_bytes(two), one.stat().st_mtime_ns
+    two.write_bytes(whole[: len(whole) * 3 // 4])
+    got = train(capsys, "--resume", two)
+    assert [run["status"] for run in got["runs"]] == ["done", "done"]
+    assert frame_bytes(two) == whole
+
+    got = train(
+        capsys, "--branch", tmp_path / "out.film", "--at", 400, "--set", "lr_d=0.1", "--film", tmp_path / "b.film"
+    )
+    branch = Film.load(tmp_path / "b-4.film")
+    assert branch.config == Film.load(two).config.branched(400, lr_d=0.1) and branch.seed == 4
+    fresh = train_to_file(branch.config, tmp_path / "fresh.film", store=Store(tmp_path / "other"))
+    assert frame_bytes(tmp_path / "b-4.film") == frame_bytes(tmp_path / "fresh-4.film") and len(fresh) == 2
+    assert stamp <= one.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--resume", "{}/none.film"), "there is no film"),
+        (("--resume", "{}/a.film", "--steps", "5"), "takes no other option"),
+        (("--branch", "{}/a.film"), "--branch needs --at"),
+        (
+            ("--branch", "{}/a.film", "--at", "60", "--film", "{}/b.film"),
+            "--at is 60: it must be a whole number from 0 to 59",
+        ),
+        (("--branch", "{}/a.film", "--at", "9", "--set", "width=9", "--film", "{}/b.film"), "cannot change on the way"),
+        (("--branch", "{}/a.film", "--at", "9", "--set", "lr_d=0.1", "--film", "{}/../{}/a.film"), "would replace"),
+        (("--branch", "{}/a.film", "--at", "9", "--seeds", "0:2"), "leave out --seeds"),
+        (("--branch", "{}/text.film", "--at", "9"), "not a gantoys film"),
+        (("--at", "9"), "--at belongs to --branch"),
+        (("--seeds", "0:65"), "seeds"),
+        (("--set", "lr_d"), "FIELD=VALUE"),
+    ],
+)
+def test_what_the_command_cannot_do_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], folder: Path, words: tuple[str, ...], says: str
+) -> None:
+    status = main(["train", *(word.replace("{}/../{}", f"{folder}/../{folder.name}").format(folder) for word in words)])
+    out, err = capsys.readouterr()
+    assert status == 2 and out == "" and says in err and err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With one film and one text."""
+    path = tmp_path_factory.mktemp("films")
+    train_to_file(SHORT, path / "a.film", store=Store(path / "s"))
+    (path / "text.film").write_text("once upon a time")
+    return path

@@ -20,6 +20,7 @@ from streamlit import config as streamlit_config
 from tree import ROOT, app_sources, files, name, text
 
 ASKED_FOR = {"streamlit", "torch", "plotly", "numpy", "scipy", "pytest"}
+OTHER_NAMES = {"PIL": "pillow"}  # packages that are imported by another name than they are installed by
 PROJECT = tomllib.loads(text(ROOT / "pyproject.toml"))
 CONFIG = tomllib.loads(text(ROOT / ".streamlit" / "config.toml"))
 
@@ -80,7 +81,8 @@ def test_every_library_that_the_code_imports_is_required() -> None:
             else []
         )
     }
-    assert imported - set(sys.stdlib_module_names) - {"gantoys", "pages", ""} <= set(packages("requirements.txt"))
+    strangers = imported - set(sys.stdlib_module_names) - {"gantoys", "pages", ""}
+    assert {OTHER_NAMES.get(name, name) for name in strangers} <= set(packages("requirements.txt"))
 
 
 def test_the_cloud_gets_the_same_packages_and_the_small_torch() -> None:

@@ -210,3 +210,33 @@ LOSSES = {
         _f_gan("f-neyman", DIVERGENCES["chi2_neyman"]),
     )
 }
+
+_RATIOS = np.linspace(-40.0, 40.0, 8001)
+
+
+def log_ratio(loss: Loss, logit: Array) -> Array | None:
+    """What D says about log p/q by its logit: the r with optimal(r) = logit, between -40 and 40; any shape.
+
+    None for a loss whose best D does not tell the ratio (hinge, total variation, Wasserstein) or only up to a constant
+    (relativistic).
+
+    >>> log_ratio(LOSSES["f-kl"], np.array([1.0, 3.0]))
+    array([0., 2.])
+    """
+    if loss.optimal is None or loss.jumps or loss.paired:
+        return None
+    with np.errstate(over="ignore"):
+        best = np.asarray(loss.optimal(_RATIOS), float)
+    if np.array_equal(best, _RATIOS):
+        return np.clip(np.asarray(logit, float), _RATIOS[0], _RATIOS[-1])
+    return np.interp(np.asarray(logit, float), best, _RATIOS)
+
+
+def probability(loss: Loss, logit: Array) -> Array | None:
+    """What D says about p / (p + q) by its logit, in [0, 1]: sigmoid of `log_ratio`, None where that is None.
+
+    >>> probability(LOSSES["least-squares"], np.array([0.25, 0.5]))
+    array([0.25, 0.5 ])
+    """
+    ratio = log_ratio(loss, logit)
+    return None if ratio is None else np.asarray(b.sigmoid(ratio))

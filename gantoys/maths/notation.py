@@ -2,6 +2,7 @@
 
     0.5*N(-2,0.5)+0.5*N(2,0.5)    U(0,1)    SN(0,1,4)    T(0,1,3)    L(0,1)    P(0.7,0.3)
     N([0,0],1.4)    N([0,0],[1,2])    N([0,0],[[1,0.3],[0.3,2]])    ring(8,radius=2,std=0.02)    moons(std=0.1)
+    points(1,-2.0,3.5,"eJw...")  as `gantoys.maths.points` writes them
 
 Numbers are standard deviations, a matrix is a covariance; weights may be fractions (1/3). Only literals are read:
 nothing is evaluated.
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gantoys.maths import toys
+from gantoys.maths import points, toys
 from gantoys.maths.distributions import (
     MAX_COMPONENTS,
     Finite,
@@ -28,7 +29,8 @@ from gantoys.maths.kinds import KINDS, PLANE_KINDS
 MAX_LENGTH = 20_000
 MAX_NESTING = 3
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z][A-Za-z_]*)|(?P<sign>[-+*/(),=\[\]]))"
+    r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z][A-Za-z_]*)|(?P<sign>[-+*/(),=\[\]])"
+    r'|"(?P<text>[^"]*)")'
 )
 _LETTERS = {row.letter: row.key for row in KINDS.values()} | {r.letter: r.key for r in PLANE_KINDS.values()}
 _PARAMETERS = {"N": ("loc", "scale"), "L": ("loc", "scale"), "U": ("low", "high"), "SN": ("loc", "scale", "skew"),
@@ -55,7 +57,8 @@ class _Token:
 def _tokens(text: str) -> list[_Token]:
     out: list[_Token] = []
     at = 0
-    while at < len(text.rstrip()):
+    end = len(text.rstrip())
+    while at < end:
         match = _TOKEN.match(text, at)
         if match is None:
             at += len(text[at:]) - len(text[at:].lstrip())
@@ -89,12 +92,12 @@ class _Parser:
 
     def need(self, text: str) -> None:
         if not self.take(text):
-            raise NotationError(f"expected {text!r}, found {self.now.text!r}", self.now.position)
+            raise NotationError(f"expected {text!r}, found {self.now.text[:40]!r}", self.now.position)
 
     def literal(self) -> float:
         token = self.now
         if token.kind != "number":
-            raise NotationError(f"expected a number, found {token.text!r}", token.position)
+            raise NotationError(f"expected a number, found {token.text[:40]!r}", token.position)
         self.i += 1
         return float(token.text)
 
@@ -146,15 +149,29 @@ class _Parser:
     def term(self) -> toys.Toy:
         token = self.now
         if token.kind != "name":
-            raise NotationError(f"expected a distribution such as N(0,1), found {token.text!r}", token.position)
+            raise NotationError(f"expected a distribution such as N(0,1), found {token.text[:40]!r}", token.position)
         self.i += 1
-        plain, named = self.arguments()
         try:
-            return _build(token.text, plain, named)
+            if token.text == "points":
+                return self.points()
+            return _build(token.text, *self.arguments())
         except NotationError:
             raise
         except (ValueError, TypeError) as error:
             raise NotationError(str(error), token.position) from error
+
+    def points(self) -> toys.Toy:
+        """What stands between the brackets of `points`: numbers, then a text."""
+        self.need("(")
+        numbers = [self.number()]
+        self.need(",")
+        while self.now.kind != "text":
+            numbers.append(self.number())
+            self.need(",")
+        text = self.now.text
+        self.i += 1
+        self.need(")")
+        return points.decode(numbers[0], numbers[1:], text)
 
     def distribution(self) -> toys.Toy:
         weights: list[float] = []
@@ -180,7 +197,7 @@ def _mixed(weights: list[float], parts: list[toys.Toy]) -> toys.Toy:
     if len(parts) == 1 and weights == [1.0]:
         return parts[0]
     if any(not isinstance(p, Mixture1D | Mixture2D) for p in parts):
-        named = next(str(p) for p in parts if not isinstance(p, Mixture1D | Mixture2D))
+        named = next(getattr(p, "name", str(p)) for p in parts if not isinstance(p, Mixture1D | Mixture2D))
         raise NotationError(f"{named} cannot be part of a weighted sum: only laws with a density can", 0)
     try:
         return mix(np.array(weights), parts)  # type: ignore[arg-type]
@@ -217,7 +234,7 @@ def _build(name: str, plain: list[Value], named: dict[str, Value]) -> toys.Toy:
             if not isinstance(value, float):
                 raise ValueError(f"{key} of {name} must be a number")
         return row.make(**(row.defaults | bound))
-    known = ", ".join([*sorted(_LETTERS), "P", *toys.TOYS])
+    known = ", ".join([*sorted(_LETTERS), "P", *toys.TOYS, "points"])
     raise ValueError(f"unknown distribution {name[:40]!r}: known are {known}")
 
 
@@ -277,8 +294,9 @@ def parse(text: str) -> toys.Toy:
     """
     if not isinstance(text, str):
         raise NotationError(f"a distribution is written as text, got {type(text).__name__}", 0)
-    if len(text) > MAX_LENGTH:
-        raise NotationError(f"the text is {len(text)} characters long, at most {MAX_LENGTH} are read", MAX_LENGTH)
+    longest = points.LONGEST if text.lstrip().startswith("points") else MAX_LENGTH
+    if len(text) > longest:
+        raise NotationError(f"the text is {len(text)} characters long, at most {longest} are read", longest)
     if not text.strip():
         raise NotationError("the text is empty: write a distribution such as N(0,1)", 0)
     return _Parser(text).distribution()

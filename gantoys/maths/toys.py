@@ -26,23 +26,33 @@ Array = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Sampler:
-    """A law in the plane that can be sampled but whose density is not given. `notation` writes it."""
+    """A law on the line or in the plane that can be sampled but whose density is not given. `notation` writes it.
+
+    box: low and high of each coordinate. modes (K, dim), or (K,) on the line: none unless given. dim: 1 or 2. name:
+    how sentences call it, where the notation would be too long.
+    """
 
     notation: str
     draw: Callable[[int, np.random.Generator], Array]
-    box: tuple[float, float, float, float]
-    modes: Array = field(default_factory=lambda: np.empty((0, 2)))
+    box: tuple[float, ...]
+    modes: Array = field(default_factory=lambda: np.empty(0))
+    dim: int = 2
+    name: str = ""
 
-    dim = 2
     batch = ()
 
+    def __post_init__(self) -> None:
+        if not self.modes.size:
+            object.__setattr__(self, "modes", np.empty((0, 2) if self.dim == 2 else 0))
+        object.__setattr__(self, "name", self.name or self.notation)
+
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """n independent draws, shape (n, 2)."""
+        """n independent draws, shape (n, 2), on the line (n,)."""
         return self.draw(n, rng)
 
     def log_density(self, x: Array) -> Array:
         """Raises ValueError: there is no exact density."""
-        raise ValueError(f"{self.notation} has no exact density: it can only be sampled")
+        raise ValueError(f"{self.name} has no exact density: it can only be sampled")
 
     density = log_density
 

@@ -1,20 +1,33 @@
-"""A recorded or running GAN in the plane: real points, generated points, D's surface, and who has which mode."""
+"""A recorded or running GAN: real points, generated points, D's surface, the modes. On the line: `film_line`."""
 
 from functools import lru_cache
 
 import numpy as np
 from pydantic import Field
 
-from gantoys.metrics.modes import PERFECT_QUALITY, has_modes, mode_report
+from gantoys.metrics.modes import PERFECT_QUALITY, has_modes
+from gantoys.pictures.film_line import line_scene
+from gantoys.pictures.film_parts import (
+    LOG2,
+    LOG4,
+    Showing,
+    around,
+    arrow_scale,
+    arrow_words,
+    js_axis,
+    lines,
+    shares,
+    target_name,
+    tells,
+)
 from gantoys.pictures.state import State
 from gantoys.runs.film import Film
 from gantoys.runs.presets import START_FILM
-from gantoys.stage.layers import Bars, Curve, Heatmap, Points, Rule
-from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
+from gantoys.stage.channels import Layer
+from gantoys.stage.layers import Arrows, Bars, Curve, Heatmap, Points, Rule
+from gantoys.stage.scene import Axis, Panel, Readout, Scene, Swept
 
 Array = np.ndarray
-LOG4 = float(np.log(4))
-FRAMES_PER_SECOND = 12.0
 LAST_STEP = 50_000
 
 
@@ -31,124 +44,193 @@ def recorded() -> Film:
     return Film.load(START_FILM)
 
 
-def shares(film: Film, behind: int = 0) -> tuple[Array, Array, Array]:
-    """For the frames from `behind` on, K of them: each mode's share of the generated points (K, modes), the modes
-    covered (K,), the share of good points (K,)."""
-    target = film.config.target()
-    if not has_modes(target):
-        raise ValueError(f"{target} has no modes to count")
-    reports = [mode_report(points, target) for points in film.samples[behind:]]
-    counts = np.array([r.counts for r in reports], float).reshape(len(reports), len(target.weights))
-    return (
-        counts / max(1, film.samples.shape[1]),
-        np.array([r.modes for r in reports], float),
-        np.array([r.quality for r in reports], float),
-    )
-
-
 def recorded_scene(state: StartState) -> Scene:
     """The scene of the film that comes with gantoys."""
     return film_scene(recorded(), state.step, name="recorded", autoplay=state.step == 0)
 
 
 def film_scene(
-    film: Film, step: int, *, name: str, live: bool = False, autoplay: bool = False, behind: int = 0
+    film: Film,
+    step: int,
+    *,
+    name: str,
+    live: bool = False,
+    autoplay: bool = False,
+    behind: int = 0,
+    arrows: bool = False,
+    mesh: bool = False,
 ) -> Scene:
     """The scene of a film with the picture at `step`; with `behind` > 0 only the frames from there on are sent.
 
-    film: the whole film so far (at least one frame). name: the recording, so that a new one starts anew.
+    film: the whole film so far; ValueError if it has no frame yet. name: the recording, so that a new one starts anew.
+    arrows: the way that G is told to move each point, -dL_G/dx, all by one factor that is written beside them. mesh:
+    what G makes of a regular grid of noise.
     """
-    new = slice(behind, None)
-    steps = film.step.astype(float)
-    start = int(np.argmin(np.abs(steps - step)))
-    share, modes, quality = shares(film, behind)
-    points = film.samples[new].astype(np.float32)
-    low, high = float(film.grid_x[0]), float(film.grid_x[-1])
-    cell = (high - low) / (len(film.grid_x) - 1) / 2
-    edges = (low - cell, high + cell)
+    showing = Showing(film, step, name, live, autoplay, behind)
+    scene = line_scene if film.config.dim == 1 else plane_scene
+    return scene(showing, arrows=arrows, mesh=mesh)
 
-    def row(values: Array) -> Swept:
-        return Swept({"step": values})
 
-    plane = (
-        Heatmap(values=row(film.surface[new]), x=edges, y=edges, contours=(0.5,), opacity=0.42),
+def plane_scene(showing: Showing, *, arrows: bool = False, mesh: bool = False) -> Scene:
+    """The scene of a film in the plane, as `film_scene` makes it."""
+    film = showing.film
+    x_edges, y_edges = _edges(film.grid_x), _edges(film.grid_y)
+    points = film.samples.astype(np.float32)
+    plane: list[Layer] = [
+        Heatmap(values=showing.row(film.surface), x=x_edges, y=y_edges, contours=(0.5,), opacity=0.42),
         Points(x=film.real[:, 0], y=film.real[:, 1], role="real", size=1.7, opacity=0.45, label="real"),
+    ]
+    if mesh:
+        plane.append(_mesh(showing))
+    plane.append(
         Points(
-            x=row(points[:, :, 0]),
-            y=row(points[:, :, 1]),
+            x=showing.row(points[:, :, 0]),
+            y=showing.row(points[:, :, 1]),
             role="fake",
             size=2.1,
             opacity=0.6,
             label="generated",
-        ),
+        )
     )
-    count = share.shape[1]
-    places = tuple(str(k + 1) for k in range(count))
-    ledger = (
-        Bars(values=row(share[:, None, :]), role="fake", categories=places, width=0.7),
-        Rule(at=PERFECT_QUALITY / count, role="theory", label="a perfect generator"),
-    )
-    value = (
-        Rule(at=-LOG4, role="theory", label="−log 4: D cannot tell"),
-        Curve(x=steps, y=film.value.astype(float), role="disc", label="*V*(*D*, *G*)"),
-        Rule(at=row(steps[new]), axis="x", role="muted", dashed=False),
-    )
+    if arrows:
+        plane += _arrows(showing, x_edges[1] - x_edges[0])
+    beside, readouts, sees = _beside(showing)
     return Scene(
         key="film",
         alt=(
-            f"A generative adversarial network learning {film.config.toy}: real points, generated points "
-            f"and the discriminator's surface at step {{step:.0f}}; {{modes:.0f}} of {count} modes are covered."
+            f"A generative adversarial network learning {target_name(film)}: real points, generated points "
+            f"and the discriminator's surface at step {{step:.0f}}; {sees}."
         ),
         panels=(
-            Panel(Axis(*edges, visible=False), Axis(*edges, visible=False), plane, rows=2, equal_aspect=True),
             Panel(
-                Axis(-0.6, count - 0.4, ticks=()),
-                Axis(0, 0.25, "share of the points in each mode"),
-                ledger,
-                column=1,
+                Axis(*x_edges, visible=False), Axis(*y_edges, visible=False), tuple(plane), rows=2, equal_aspect=True
             ),
-            Panel(
-                Axis(0, float(film.config.steps), "step"),
-                Axis(-2.2, -0.5, "value"),
-                value,
-                row=1,
-                column=1,
-                lecture=False,
-            ),
+            *beside,
         ),
-        controls=(
-            Control(
-                "step",
-                "step",
-                steps,
-                start=start,
-                kind="time",
-                digits=0,
-                film=name,
-                fps=FRAMES_PER_SECOND,
-                loop=not live,
-                autoplay=autoplay,
-                live=live,
-            ),
+        controls=(showing.clock(),),
+        readouts=readouts,
+        formula=_formula(film),
+        append_from=showing.behind or None,
+    )
+
+
+def _edges(grid: Array) -> tuple[float, float]:
+    """Ends of the cells around the points of a grid."""
+    low, high = float(grid[0]), float(grid[-1])
+    cell = (high - low) / (len(grid) - 1) / 2
+    return low - cell, high + cell
+
+
+def _mesh(showing: Showing) -> Curve:
+    """G's grid of noise, its lines in both directions."""
+    nodes = showing.film.mesh
+
+    def both(values: Array) -> Array:
+        return np.concatenate([lines(values), lines(values.swapaxes(1, 2))], axis=1)
+
+    x, y = (showing.row(both(nodes[..., i])) for i in (0, 1))
+    return Curve(x=x, y=y, role="fake", width=0.45, label="grid of noise")
+
+
+def _arrows(showing: Showing, width: float) -> tuple[Layer, ...]:
+    film = showing.film
+    count, scale = film.arrows.shape[1], arrow_scale(film.arrows, width)
+    start, way = film.samples[:, :count].astype(np.float32), film.arrows.astype(np.float32)
+    return (
+        Arrows(
+            x=showing.row(start[..., 0]),
+            y=showing.row(start[..., 1]),
+            dx=showing.row(way[..., 0]),
+            dy=showing.row(way[..., 1]),
+            scale=scale,
+            width=0.6,
         ),
-        readouts=(
-            Readout("modes", f"modes covered, of {count}", row(modes), kind="trained", digits=0, role="fake"),
-            Readout(
-                "quality", "share of good points", row(100 * quality), unit="%", kind="trained", digits=0, role="fake"
-            ),
-            Readout(
-                "v",
-                "*V*(*D*, *G*)",
-                row(film.value[new].astype(float)),
-                unit="nats",
-                kind="estimated",
-                digits=2,
-                role="disc",
-            ),
+        arrow_words(scale, 0.035),
+    )
+
+
+def _beside(showing: Showing) -> tuple[tuple[Panel, ...], tuple[Readout, ...], str]:
+    """The two panels beside the plane, the readouts, and what the picture's description says of them.
+
+    Above: the modes, or JS where there are none to count. Below: V where D tells it, or else JS, or else the losses.
+    """
+    film = showing.film
+    js = showing.number("js", "JS(*p*_{data}, *p*_{G})", film.js, digits=3)
+    v = showing.number("v", "*V*(*D*, *G*)", film.value, "disc")
+    if not has_modes(film.config.target()):
+        seen = "their Jensen–Shannon divergence is about {js} nats"
+        if tells(film):
+            return (_js(showing, 0), _value(showing)), (js, v), seen
+        losses = (
+            showing.number("loss_d", "loss of *D*", film.loss_d, "disc"),
+            showing.number("loss_g", "loss of *G*", film.loss_g, "fake"),
+        )
+        return (_js(showing, 0), _losses(showing)), (js, *losses), seen
+    share, modes, quality = shares(film, showing.behind)
+    count = share.shape[1]
+    told = (
+        Readout("modes", f"modes covered, of {count}", _moving(modes), kind="trained", digits=0, role="fake"),
+        Readout(
+            "quality", "share of good points", _moving(100 * quality), unit="%", kind="trained", digits=0, role="fake"
         ),
-        formula=(
+    )
+    seen = f"{{modes:.0f}} of {count} modes are covered"
+    if tells(film):
+        return (_ledger(film, share), _value(showing)), (*told, v), seen
+    return (_ledger(film, share), _js(showing, 1)), (*told, js), seen
+
+
+def _moving(values: Array) -> Swept:
+    """What was computed for the frames that are sent only."""
+    return Swept({"step": values})
+
+
+def _ledger(film: Film, share: Array) -> Panel:
+    """Which share of the points each mode has, and what a perfect generator would give it."""
+    target = film.config.target()
+    assert has_modes(target)
+    due = PERFECT_QUALITY * target.weights
+    count, words = len(due), "a perfect generator"
+    if np.ptp(due) < 1e-9:
+        perfect: Layer = Rule(at=float(due[0]), role="theory", label=words)
+    else:
+        ends = np.arange(count)[None, :, None] + np.array([-0.45, 0.45])
+        marks = np.broadcast_to(due[None, :, None], ends.shape)
+        perfect = Curve(x=lines(ends)[0], y=lines(marks)[0], role="theory", label=words)
+    bars = Bars(
+        values=_moving(share[:, None, :]), role="fake", categories=tuple(str(k + 1) for k in range(count)), width=0.7
+    )
+    top = min(1.05, 2 * float(target.weights.max()))
+    return Panel(
+        Axis(-0.6, count - 0.4, ticks=()), Axis(0, top, "share of the points in each mode"), (bars, perfect), column=1
+    )
+
+
+def _value(showing: Showing) -> Panel:
+    values = showing.film.value
+    floor = Rule(at=-LOG4, role="theory", label="−log 4: D cannot tell")
+    curve = showing.curve(values, "disc", "*V*(*D*, *G*)")
+    return showing.over_steps(Axis(*around(values, -LOG4), "value"), (floor, curve), row=1)
+
+
+def _js(showing: Showing, row: int) -> Panel:
+    values = showing.film.js
+    apart = Rule(at=LOG2, role="theory", label="log 2: nothing in common")
+    return showing.over_steps(
+        js_axis(showing.film), (apart, showing.curve(values, "fake", "JS(*p*_{data}, *p*_{G})")), row=row
+    )
+
+
+def _losses(showing: Showing) -> Panel:
+    film = showing.film
+    both = (showing.curve(film.loss_d, "disc", "loss of *D*"), showing.curve(film.loss_g, "fake", "loss of *G*"))
+    return showing.over_steps(Axis(*around(np.concatenate([film.loss_d, film.loss_g])), "losses"), both, row=1)
+
+
+def _formula(film: Film) -> str:
+    if tells(film):
+        return (
             "min_{G} max_{D} *V* = E_{[real|real]} log [*D*(*x*)|disc] + "
             "E_{*z*} log(1 − [*D*|disc]([*G*(*z*)|fake])) = {v} nats"
-        ),
-        append_from=behind or None,
-    )
+        )
+    return "0 ≤ JS([*p*_{data}|real], [*p*_{G}|fake]) ≤ log 2 = 0.693; now about {js} nats"

@@ -5,110 +5,60 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 
-from gantoys.maths.distributions import Mixture2D
+from gantoys.maths.distributions import Mixture1D, Mixture2D
 from gantoys.maths.losses import LOSSES
 from gantoys.maths.notation import parse
 from gantoys.maths.toys import Sampler
 from gantoys.runs import limits
+from gantoys.runs.combinations import combinations
+from gantoys.runs.cost import flops
+from gantoys.runs.fields import (
+    CHANGEABLE,
+    Change,
+    FilmFields,
+    GameFields,
+    NetworkFields,
+    OptimiserFields,
+    RemedyFields,
+    bounds,
+)
 
-RECIPE = 1  # raise it when the same config begins to train differently: the old films then no longer count
-FILM_FORMAT = 1
-Plane = Mixture2D | Sampler  # what a run can be trained on
+RECIPE = 2  # raise it when the same config begins to train differently: the old films then no longer count
+FILM_FORMAT = 2
+Target = Mixture1D | Mixture2D | Sampler  # what a run can be trained on
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(GameFields, NetworkFields, OptimiserFields, RemedyFields, FilmFields):
     """A training run, whole. Frozen; unknown fields and values out of range raise `pydantic.ValidationError`.
 
-    Each field carries its label (`title`), range and help (`description`), from which forms, the command line and the
-    docs are made. `problem` turns the error into one sentence; `TrainConfig.build` and `.read` raise it so.
+    Each field (`gantoys.runs.fields`) carries its label (`title`), range and help (`description`), from which forms, the
+    command line and the docs are made. `problem` turns the error into one sentence; `TrainConfig.build` and `.read`
+    raise it so.
 
     >>> TrainConfig(toy="ring", steps=100).toy
     'ring(8,radius=2,std=0.1)'
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
-
-    toy: str = Field(
-        "ring(8,radius=2,std=0.1)",
-        title="Target",
-        description="The distribution of the real data, in the plane: a name such as ring, or a notation.",
-    )
-    loss: str = Field("non-saturating", title="Loss", description="Which game the two networks play: a key of LOSSES.")
-    seed: int = Field(0, ge=0, le=limits.SEED, title="Seed", description="Fixes every random number of the run.")
-    steps: int = Field(
-        3000,
-        ge=1,
-        le=limits.STEPS,
-        title="Steps",
-        description="How often both networks move; one step is one move of D, then one of G.",
-    )
-    batch: int = Field(
-        256,
-        ge=2,
-        le=limits.BATCH,
-        title="Batch",
-        description="Real points, and as many generated ones, that D sees in one step.",
-    )
-    noise_dim: int = Field(
-        2,
-        ge=1,
-        le=limits.NOISE_DIM,
-        title="Noise dimension",
-        description="How many independent standard normal numbers G turns into one point.",
-    )
-    width: int = Field(128, ge=1, le=limits.WIDTH, title="Width", description="Units of each hidden layer, in G and D.")
-    layers: int = Field(2, ge=1, le=limits.LAYERS, title="Layers", description="Hidden layers of G, and of D.")
-    activation: Literal["leaky-relu", "relu", "tanh", "softplus"] = Field(
-        "leaky-relu", title="Activation", description="What follows each hidden layer; leaky-relu has slope 0.2."
-    )
-    lr_g: float = Field(
-        1e-3, ge=1e-7, le=1.0, title="Learning rate of G", description="Adam's step size for the generator."
-    )
-    lr_d: float = Field(
-        1e-3, ge=1e-7, le=1.0, title="Learning rate of D", description="Adam's step size for the discriminator."
-    )
-    beta1: float = Field(0.5, ge=0.0, le=0.999, title="Beta 1", description="Adam's memory of the gradient.")
-    beta2: float = Field(0.999, ge=0.0, le=0.99999, title="Beta 2", description="Adam's memory of its square.")
-    frames: int = Field(
-        161,
-        ge=2,
-        le=limits.FRAMES,
-        title="Frames",
-        description="How many pictures the film has, first and last included.",
-    )
-    cadence: Literal["early", "even"] = Field(
-        "early",
-        title="Cadence",
-        description="early: pictures stand closer at the start, where most happens; even: equal distances.",
-    )
-    grid: int = Field(48, ge=2, le=limits.GRID, title="Grid", description="Points per side on which D is drawn.")
-    shown: int = Field(
-        800,
-        ge=16,
-        le=limits.SHOWN,
-        title="Points shown",
-        description="Generated points in each picture, from fixed noise.",
-    )
-
     @field_validator("toy")
     @classmethod
     def _canonical_toy(cls, text: str) -> str:
-        if len(text) > limits.TOY_TEXT:
-            raise ValueError(f"a notation may have at most {limits.TOY_TEXT} characters")
+        longest = limits.POINTS_TEXT if text.lstrip().startswith("points") else limits.TOY_TEXT
+        if len(text) > longest:
+            raise ValueError(f"a notation may have at most {longest} characters")
         toy = parse(text)
-        if not isinstance(toy, Plane) or toy.batch:
-            raise ValueError("a run needs one distribution in the plane")
+        if not isinstance(toy, Target) or toy.batch:
+            raise ValueError("a run needs one distribution on the line or in the plane")
         box = np.asarray(toy.box, float)
         if not np.all(np.isfinite(box)) or np.max(np.abs(box)) > limits.TOY_REACH:
             raise ValueError(f"its mass must lie within {limits.TOY_REACH:g} of the origin")
         canonical = _stable(str(toy))
-        if len(canonical) > limits.TOY_TEXT:
-            raise ValueError(f"written out it has {len(canonical)} characters, at most {limits.TOY_TEXT} are allowed")
+        if len(canonical) > longest:
+            raise ValueError(f"written out it has {len(canonical)} characters, at most {longest} are allowed")
         return canonical
 
     @field_validator("loss")
@@ -118,14 +68,46 @@ class TrainConfig(BaseModel):
             raise ValueError(f"it must be one of {', '.join(LOSSES)}")
         return key
 
+    @field_validator("changes", mode="before")
+    @classmethod
+    def _in_order(cls, changes: Any) -> Any:
+        """A list counts as a tuple; equal schedules get one spelling."""
+        if not isinstance(changes, list | tuple):
+            return changes
+        rows = [Change(**c) if isinstance(c, dict) else c for c in changes]
+        if all(isinstance(row, Change) for row in rows):
+            rows.sort(key=lambda row: (row.step, row.field))
+        return tuple(rows)
+
     @model_validator(mode="after")
-    def _affordable(self) -> TrainConfig:
-        if self.flops() > limits.RUN_FLOPS:
+    def _makes_sense(self) -> TrainConfig:
+        for fault, sentence in combinations(self):
+            if fault:
+                raise ValueError(sentence)
+        for change in self.changes:
+            self._check(change)
+        if self.seed + self.seeds - 1 > limits.SEED:
+            raise ValueError(f"the last seed would be {self.seed + self.seeds - 1}, at most {limits.SEED} is allowed")
+        if flops(self) > limits.RUN_FLOPS:
             raise ValueError(
-                f"this run would take about {self.flops():.1e} operations, at most {limits.RUN_FLOPS:.0e} are allowed: "
+                f"this run would take about {flops(self):.1e} operations, at most {limits.RUN_FLOPS:.0e} are allowed: "
                 "choose fewer steps, a smaller batch or smaller networks"
             )
         return self
+
+    def _check(self, change: Change) -> None:
+        if change.field not in CHANGEABLE:
+            raise ValueError(
+                f"{change.field[:40]!r} cannot change on the way: the fields that can are {', '.join(CHANGEABLE)}"
+            )
+        if change.step >= self.steps:
+            raise ValueError(f"a change at step {change.step} comes too late in a run of {self.steps} steps")
+        if sum((c.step, c.field) == (change.step, change.field) for c in self.changes) > 1:
+            raise ValueError(f"{change.field} changes twice at step {change.step}")
+        try:
+            self.at(change.step)
+        except ValidationError as error:
+            raise ValueError(f"at step {change.step}: {problem(error)}") from None
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> TrainConfig:
@@ -145,33 +127,62 @@ class TrainConfig(BaseModel):
         except ValidationError as error:
             raise ValueError(problem(error)) from None
 
+    def at(self, step: int) -> TrainConfig:
+        """The config in force once `step` steps have been taken: its changes up to there carried out, none to come."""
+        values = self.model_dump() | {"changes": ()}
+        return type(self)(**(values | {c.field: c.value for c in self.changes if c.step <= step}))
+
+    def branched(self, step: int, **fields: Any) -> TrainConfig:
+        """This run up to `step`, and from there on with other values in some fields. Raises ValueError.
+
+        Changes of this run that come later are dropped, since a branch has its own future.
+        """
+        if step == 0:
+            return self.changed(**(fields | {"changes": ()}))
+        kept = [c.model_dump() for c in self.changes if c.step < step or (c.step == step and c.field not in fields)]
+        return self.changed(changes=[*kept, *({"step": step, "field": f, "value": v} for f, v in fields.items())])
+
+    def member(self, index: int) -> TrainConfig:
+        """Run `index` of the `seeds` runs by itself: a config of one seed. Raises IndexError."""
+        if not 0 <= index < self.seeds:
+            raise IndexError(f"the run has {self.seeds} seeds, there is no number {index}")
+        return self.changed(seed=self.seed + index, seeds=1)
+
     def changed(self, **fields: Any) -> TrainConfig:
         """This config with other values in some fields, checked again. Raises ValueError with one sentence."""
         return self.build(self.model_dump() | fields)
 
-    def target(self) -> Plane:
+    def target(self) -> Target:
         """The distribution of the real data."""
         toy = parse(self.toy)
-        assert isinstance(toy, Plane)  # the validator saw to it
+        assert isinstance(toy, Target)  # the validator saw to it
         return toy
 
+    @property
+    def dim(self) -> int:
+        """1 for a target on the line, 2 in the plane."""
+        return self.target().dim
+
     def canonical_json(self) -> str:
-        """Every field in one fixed spelling: equal configs give equal text."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """The fields that differ from their defaults, in one fixed spelling: equal configs give equal text."""
+        values = self.model_dump(mode="json", exclude_defaults=True) | {"toy": self.toy}
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     def digest(self) -> str:
         """SHA-256, as 64 hexadecimal digits, of recipe, film format and canonical JSON: the name of the run's film."""
         return hashlib.sha256(f"{RECIPE}/{FILM_FORMAT}\n{self.canonical_json()}".encode()).hexdigest()
 
+    def training_digest(self, step: int) -> str:
+        """The name of the state after `step` steps: of all that decides it, and nothing that comes later."""
+        past = [c.model_dump() for c in self.changes if c.step < step]
+        same = {name: FilmFields.model_fields[name].default for name in FilmFields.model_fields}
+        values = self.model_dump(mode="json", exclude_defaults=True, exclude={"steps", "changes", *same})
+        text = json.dumps(values | {"toy": self.toy, "changes": past, "step": step}, sort_keys=True)
+        return hashlib.sha256(f"{RECIPE}\n{text}".encode()).hexdigest()
+
     def flops(self) -> float:
-        """Estimated floating-point operations of the run, the recording of its frames included."""
-        hidden = self.width * self.width * (self.layers - 1)
-        g, d = self.width * (self.noise_dim + 2) + hidden, self.width * 3 + hidden
-        # a product of n points with m weights is 2nm; a backward pass costs two of them, one without weight gradients.
-        # D's step: G once, D on two batches with backward. G's step: G with backward, D with backward to its input.
-        step = 2 * self.batch * (g + 2 * 3 * d + 3 * g + 2 * d)
-        frame = 2 * (self.grid**2 * d + self.shown * (g + 2 * d))
-        return float(self.steps) * step + float(self.frames) * frame
+        """Estimated floating-point operations of the run; see `gantoys.runs.cost.flops`."""
+        return flops(self)
 
     def recorded_steps(self) -> np.ndarray:
         """The steps after which a picture is taken: increasing, from 0 to `steps`, (K,) with K <= frames.
@@ -201,11 +212,15 @@ def problem(error: ValidationError) -> str:
 
 def allowed(name: str) -> str:
     """What a field of TrainConfig may hold, in words."""
-    schema = TrainConfig.model_json_schema()["properties"][name]
+    schema = bounds(TrainConfig.model_json_schema()["properties"][name])
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
     if schema["type"] == "string":
         return "a text"
+    if schema["type"] == "boolean":
+        return "true or false"
+    if schema["type"] == "array":
+        return f"a list of at most {schema['maxItems']} changes, each with step, field and value"
     if schema["type"] == "integer":
         return f"a whole number from {schema['minimum']} to {schema['maximum']}"
     return f"a number from {schema['minimum']:g} to {schema['maximum']:g}"

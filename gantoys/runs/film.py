@@ -10,38 +10,55 @@ from typing import Any
 
 import numpy as np
 
+from gantoys.maths.losses import LOSSES, probability
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film_file import FilmReader, frozen
 
 Array = np.ndarray
+_EMPTY = {name: frozen(np.empty(0, "<f4")) for name in ("grid_y", "density_real")}
 STATUSES = ("running", "done", "diverged", "stopped")
 
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """A run as pictures. K frames, n points shown, g grid points per side. All arrays are read-only.
+    """A run as pictures. K frames, n points shown, d the dimension of the target, g grid points (per side in the plane).
 
-    real (n, 2): real points. grid_x, grid_y (g,): where D's surface was taken.
-    step (K,): steps taken before each frame, increasing. samples (K, n, 2): generated points from the same noise in
-    every frame. logits (K, g, g): D's logit at (grid_x[j], grid_y[i]) in [k, i, j], before the sigmoid.
-    loss_d, loss_g (K,): both losses; value (K,): V(D, G) = E log D(x) + E log(1 - D(G(z))); d_real, d_fake (K,): mean
-    D on real and on generated points. These five are estimates from the n real and n generated points of the film.
+    All arrays are read-only. member: which of the config's `seeds` runs this is.
+    real (n, d): real points. grid_x, grid_y (g,): where D's surface was taken; on the line grid_y is empty, and grid_x
+    are the centres of cells. density_real (g,): p_data averaged over each cell, on the line only.
+    step (K,): steps taken before each frame, increasing. samples (K, n, d): generated points from the same noise in
+    every frame. arrows (K, a, d): -dL_G/dx at the first a of them, for the mean loss of one point: the way, and how
+    strongly, G is told to move it. logits (K, g, g): D's logit at (grid_x[j], grid_y[i]) in [k, i, j]; (K, g) on the
+    line. mesh (K, 13, 13, 2) or (K, 129, 1): G on a fixed grid of noise. density (K, g): p_G averaged over each cell, on
+    the line only: exact for one noise number, by quasi-random noise for more.
+    loss_d, loss_g (K,): both losses; value (K,): V(D, G) = E log D(x) + E log(1 - D(G(z))); js (K,): JS(p_data, p_G) in
+    nats; d_real, d_fake (K,): mean D on real and on generated points; grad_d, grad_g (K,): lengths of the gradients of
+    the moves before the frame, 0 in the first. Losses, d_real and d_fake are estimates from the n real and n generated
+    points of the film; `exact` tells whether value and js are more than that.
     seconds (K,): wall time of training until each frame; empty until the run has ended.
     status: one of STATUSES; message: a sentence, where the status needs one. first: index of the first frame held.
     """
 
     config: TrainConfig
+    member: int
     real: Array
     grid_x: Array
     grid_y: Array
+    density_real: Array
     step: Array
     samples: Array
+    arrows: Array
     logits: Array
+    mesh: Array
+    density: Array
     loss_d: Array
     loss_g: Array
     value: Array
+    js: Array
     d_real: Array
     d_fake: Array
+    grad_d: Array
+    grad_g: Array
     seconds: Array
     status: str
     message: str = ""
@@ -51,11 +68,43 @@ class Film:
         return len(self.step)
 
     @property
+    def seed(self) -> int:
+        """The seed of this run."""
+        return self.config.seed + self.member
+
+    @property
+    def exact(self) -> bool:
+        """Whether value and js are computed from p_G itself (to the width of a cell) rather than from points."""
+        return self.config.dim == 1 and self.config.noise_dim == 1
+
+    @property
     def surface(self) -> Array:
-        """D(x) = 1 / (1 + e^-logit) on the grid, (K, g, g) in [0, 1], single precision."""
-        a = self.logits.astype(np.float32)
+        """What D says about p_data / (p_data + p_G) on the grid, shape of logits, in [0, 1], single precision.
+
+        For a loss whose critic does not tell that ratio: the sigmoid of the logit, 1/2 where the critic is 0.
+        """
+        told = probability(LOSSES[self.config.loss], self.logits)
+        if told is not None:
+            return told.astype(np.float32)
         # tanh does not overflow where exp would
-        return 0.5 + 0.5 * np.tanh(0.5 * a)
+        return 0.5 + 0.5 * np.tanh(0.5 * self.logits.astype(np.float32))
+
+    @property
+    def best(self) -> Array:
+        """D* = p_data / (p_data + p_G) over the cells of each frame, (K, g); on the line only (else ValueError).
+
+        NaN where neither has mass.
+        """
+        if self.config.dim != 1:
+            raise ValueError("D* beside the trained D is known on the line only")
+        real, fake = self.density_real.astype(float), self.density.astype(float)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(real / (real + fake))
+
+    @property
+    def shortfall(self) -> Array:
+        """-log 4 + 2 JS - V, (K,) in nats: what D lacks. In the plane JS and V are estimates, so it may be negative."""
+        return np.asarray(2 * self.js.astype(float) - math.log(4) - self.value)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Film:
@@ -80,14 +129,23 @@ def read_new(path: str | os.PathLike[str], from_frame: int = 0) -> Film:
 def _read(path: Path, from_frame: int) -> tuple[Film, int]:
     with path.open("rb") as file:
         reader = FilmReader(file, path.name)
-        config, statics_schema, frame_schema = reader.header()
-        statics = reader.statics(statics_schema)
+        config, member, statics_schema, frame_schema = reader.header()
+        statics = _EMPTY | reader.statics(statics_schema)
         frames, closing, rest = reader.frames(frame_schema, from_frame)
     status, message, seconds = _checked_closing(closing, from_frame + len(frames["step"]), path.name)
     if status != "running":
         seconds = seconds[from_frame:]
+    if config.dim != 1:
+        frames["density"] = frozen(np.empty((len(frames["step"]), 0), "<f4"))
     film = Film(
-        config=config, seconds=frozen(seconds), status=status, message=message, first=from_frame, **statics, **frames
+        config=config,
+        member=member,
+        seconds=frozen(seconds),
+        status=status,
+        message=message,
+        first=from_frame,
+        **statics,
+        **frames,
     )
     if len(film) > config.frames or np.any(np.diff(film.step.astype(np.int64)) <= 0):
         raise ValueError(f"the film {path.name} is damaged: its frames are out of order")

@@ -49,27 +49,36 @@ class Field:
         return np.dtype(self.dtype).itemsize * math.prod(self.shape)
 
 
+ARROWS = 200  # generated points, the first ones shown, at which the film keeps the way that G is told to go
+MESH = 13  # lines of the noise grid in each direction, in the plane
+MESH_LINE = 129  # its points on the line
+
+
 def static_fields(config: TrainConfig) -> tuple[Field, ...]:
     """The arrays that a film holds once."""
-    return (
-        Field("real", "<f2", (config.shown, 2)),
-        Field("grid_x", "<f4", (config.grid,)),
-        Field("grid_y", "<f4", (config.grid,)),
-    )
+    real = Field("real", "<f2", (config.shown, config.dim))
+    if config.dim == 1:
+        cells = (4 * config.grid + 1,)
+        return real, Field("grid_x", "<f4", cells), Field("density_real", "<f4", cells)
+    return real, Field("grid_x", "<f4", (config.grid,)), Field("grid_y", "<f4", (config.grid,))
 
 
 def frame_fields(config: TrainConfig) -> tuple[Field, ...]:
     """The arrays of one frame. Half precision moves a point by 1/1000 at most, less than a pixel."""
-    return (
-        Field("step", "<u4", ()),
-        Field("samples", "<f2", (config.shown, 2)),
-        Field("logits", "<f2", (config.grid, config.grid)),
-        Field("loss_d", "<f4", ()),
-        Field("loss_g", "<f4", ()),
-        Field("value", "<f4", ()),
-        Field("d_real", "<f4", ()),
-        Field("d_fake", "<f4", ()),
-    )
+    dim = config.dim
+    arrows = Field("arrows", "<f2", (min(ARROWS, config.shown), dim))
+    samples = Field("samples", "<f2", (config.shown, dim))
+    if dim == 1:
+        cells = (4 * config.grid + 1,)
+        views: tuple[Field, ...] = (
+            Field("logits", "<f4", cells),
+            Field("density", "<f4", cells),
+            Field("mesh", "<f2", (MESH_LINE, 1)),
+        )
+    else:
+        views = (Field("logits", "<f2", (config.grid, config.grid)), Field("mesh", "<f2", (MESH, MESH, 2)))
+    numbers = ("loss_d", "loss_g", "value", "js", "d_real", "d_fake", "grad_d", "grad_g")
+    return Field("step", "<u4", ()), samples, arrows, *views, *(Field(name, "<f4", ()) for name in numbers)
 
 
 class FilmReader:
@@ -90,7 +99,8 @@ class FilmReader:
             raise FileNotFoundError(f"the film {self.name} is not whole yet")
         return data
 
-    def header(self) -> tuple[TrainConfig, list[Field], list[Field]]:
+    def header(self) -> tuple[TrainConfig, int, list[Field], list[Field]]:
+        """The config, which of its seeds the film shows, and the arrays that the file holds."""
         if self.take(len(MAGIC)) != MAGIC:
             raise ValueError(f"{self.name} is not a gantoys film")
         raw = self.take(4)
@@ -105,6 +115,9 @@ class FilmReader:
             if header["format"] != FILM_FORMAT:
                 raise ValueError(f"format {header['format']!r}")
             config = TrainConfig.read(json.dumps(header["config"]))
+            member = header["member"]
+            if type(member) is not int or not 0 <= member < config.seeds:
+                raise ValueError(f"there is no seed number {member!r}")
             statics = [Field(n, t, tuple(s)) for n, t, s in header["statics"]]
             frames = [Field(n, t, tuple(s)) for n, t, s in header["frame"]]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -112,7 +125,7 @@ class FilmReader:
         # the shapes follow from the config, so a header can promise nothing that the config's limits do not allow
         if tuple(statics) != static_fields(config) or tuple(frames) != frame_fields(config):
             raise ValueError(f"the film {self.name} cannot be read by this version: its arrays are others")
-        return config, statics, frames
+        return config, member, statics, frames
 
     def statics(self, schema: list[Field]) -> dict[str, Array]:
         data = self.take(sum(f.size for f in schema))
@@ -187,10 +200,9 @@ class FilmWriter:
         self,
         path: str | os.PathLike[str],
         config: TrainConfig,
+        statics: Mapping[str, Array],
         *,
-        real: Array,
-        grid_x: Array,
-        grid_y: Array,
+        member: int = 0,
         part: str | os.PathLike[str] | None = None,
     ) -> None:
         self.path = Path(path)
@@ -200,13 +212,13 @@ class FilmWriter:
         header = {
             "format": FILM_FORMAT,
             "config": config.model_dump(mode="json"),
+            "member": member,
             "statics": [(f.name, f.dtype, f.shape) for f in static_fields(config)],
             "frame": [(f.name, f.dtype, f.shape) for f in self._schema],
         }
         text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
         length = _U32.pack(len(text))
-        given = {"real": real, "grid_x": grid_x, "grid_y": grid_y}
-        data = b"".join(_stored(f, given[f.name]) for f in static_fields(config))
+        data = b"".join(_stored(f, statics[f.name]) for f in static_fields(config))
         self._file = self.part.open("wb", buffering=0)
         self._write(MAGIC + length + text + _U32.pack(zlib.crc32(length + text)) + data + _U32.pack(zlib.crc32(data)))
 

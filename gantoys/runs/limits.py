@@ -1,26 +1,37 @@
 """The limits of a run, in one place, named. A value beyond one is refused with a sentence before any work starts."""
 
 # what a config may ask for (the fields of TrainConfig use these as their ranges)
-STEPS = 50_000
+STEPS = 500_000  # the longest published protocol takes 400,000
 BATCH = 1_024
-WIDTH = 256
+WIDTH = 512
 LAYERS = 6
+PIECES = 8  # of a maxout unit
+SEEDS = 64
+MOVES = 20  # of one player in one step
+CHANGES = 32
+DATASET = 1_000_000
+POINTS = 5_000  # of a target that somebody drew or uploaded
+PENALTY = 1e4
+KERNELS = 128
+PAC = 8
+UNROLLED = 10
 NOISE_DIM = 64
 FRAMES = 400
 GRID = 96
 SHOWN = 2_000
 SEED = 2**31 - 1
 TOY_TEXT = 2_000  # characters of the toy's notation
-CONFIG_TEXT = 8_192  # characters of a config written as JSON, checked before it is read
+POINTS_TEXT = 40_000  # characters of a notation that lists points
+CONFIG_TEXT = 65_536  # characters of a config written as JSON, checked before it is read
 TOY_REACH = 1_000.0  # positions are stored as 16-bit floats, which end at 65504
 
 # what a run may cost: each value of a config may be fine and their product still be too much
-RUN_FLOPS = 1e13  # about four minutes of one core
+RUN_FLOPS = 1e15  # some hours of one core: the full budget of the published protocols
 VISITOR_FLOPS = 1e12  # what one visitor of the dashboard may ask for: about half a minute of one core
 
 # what a film may be
 FILM_BYTES = 64 * 2**20
-FILM_HEADER = 32_768
+FILM_HEADER = 98_304
 FILM_RECORD = 2**20
 FILM_CLOSING = 32_768
 
@@ -29,3 +40,7 @@ WORKERS = 2
 QUEUE = 64
 WATCH_SECONDS = 20.0  # a run that nobody has looked at for so long is stopped
 RUN_SECONDS = 900.0  # a worker that takes longer hangs, and is killed
+
+# the store of films and states
+STORE_BYTES = 2 * 2**30  # `GANTOYS_STORE_MB` sets another size
+STATE_BYTES = 256 * 2**20

@@ -1,7 +1,8 @@
-"""The films on disk, each under the digest of its config, so that equal configs find one film.
+"""The films and training states on disk, each under the digest of its config, so that equal configs find one film.
 
 The folder is `$GANTOYS_HOME/films`, or else `films` in the user's cache folder for gantoys. Where that cannot be
-written (a read-only disk) a private folder among the temporary files takes its place.
+written (a read-only disk) a private folder among the temporary files takes its place. All files together stay within
+a size, `GANTOYS_STORE_MB` or else `limits.STORE_BYTES`: what has not been used for longest goes first.
 """
 
 from __future__ import annotations
@@ -9,17 +10,29 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from gantoys.runs import limits, state_file
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 
 log = logging.getLogger(__name__)
-STALE_SECONDS = 86_400.0  # an unfinished film that old belongs to a process that is gone
+STALE_SECONDS = 86_400.0  # an unfinished file that old belongs to a process that is gone
+SLACK = 64  # the share of the size, 1/64, that may be written before the folder is measured again
+# nothing but these and unfinished films is ever removed, whatever folder somebody names
+_OURS = re.compile(r"[0-9a-f]{64}[0-9a-z.-]*\.(film|state|tmp)|.*\.part")
+_STATE = re.compile(r"([0-9a-f]{64})-(\d+)-(\d+)-(\d+)\.state")
 
 
 def home() -> Path:
@@ -33,47 +46,73 @@ def home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gantoys"
 
 
-def _writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
+def store_bytes() -> int:
+    """How large a store may grow: `$GANTOYS_STORE_MB` times 2^20, else `limits.STORE_BYTES`."""
+    return _megabytes(os.environ.get("GANTOYS_STORE_MB", "").strip()) * 2**20
+
+
+@cache  # a bad value is told once
+def _megabytes(given: str) -> int:
+    usual = limits.STORE_BYTES // 2**20
+    if not given:
+        return usual
+    if not re.fullmatch(r"[0-9]{1,9}", given) or int(given) < 1:
+        log.warning("GANTOYS_STORE_MB is %.40r, not a whole number of megabytes: %d are taken", given, usual)
+        return usual
+    return int(given)
+
+
+def numbered(path: Path, number: int) -> Path:
+    """The name for one of several: `out.film` becomes `out-3.film`."""
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+@dataclass(frozen=True)
+class State:
+    """What training knew after `step` steps: `arrays` as the loop keeps them, `seconds` of training until then."""
+
+    step: int
+    arrays: dict[str, np.ndarray]
+    seconds: float
 
 
 class Store:
-    """Films under the digests of their configs. Safe to use from several processes at once."""
+    """Films and states under the digests of their configs. Safe to use from several processes at once.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    size: how many bytes all files together may have (default: `store_bytes`).
+    """
+
+    def __init__(self, folder: Path | None = None, *, size: int | None = None) -> None:
         self.folder = folder if folder is not None else _home_films()
+        self.size = size if size is not None else store_bytes()
         if not _writable(self.folder):
             # mkdtemp: nobody else can have put anything there before us
             replacement = Path(tempfile.mkdtemp(prefix="gantoys-films-"))
             log.warning("films cannot be kept in %s; they are kept in %s for now", self.folder, replacement)
             self.folder = replacement
-        self._sweep()
+        self.states = self.folder / "states"
+        self._written = 0
+        self.trim()
 
-    def _sweep(self) -> None:
-        for part in self.folder.glob("*.part"):
-            with contextlib.suppress(OSError):
-                if time.time() - part.stat().st_mtime > STALE_SECONDS:
-                    part.unlink()
+    def path(self, config: TrainConfig, member: int | None = None) -> Path:
+        """Where the finished film of a config is kept; of one member, if the config has several seeds.
 
-    def path(self, config: TrainConfig) -> Path:
-        """Where the finished film of a config is kept."""
-        return self.folder / f"{config.digest()}.film"
+        Without `member`: the name that all members' names begin with (the film itself, for one seed).
+        """
+        path = self.folder / f"{config.digest()}.film"
+        return path if member is None or config.seeds == 1 else numbered(path, member)
 
     def part(self, config: TrainConfig) -> Path:
         """A new name under which a film of that config may grow; no other process is given the same."""
         return self.folder / f"{config.digest()}.{uuid.uuid4().hex[:12]}.part"
 
-    def find(self, config: TrainConfig) -> Film | None:
+    def find(self, config: TrainConfig, member: int = 0) -> Film | None:
         """The finished film of a config, or None. A damaged file is removed and counts as not there."""
-        path = self.path(config)
+        path = self.path(config, member)
         try:
             film = Film.load(path)
-            if film.config == config and film.status in ("done", "diverged"):
+            if film.config == config and film.member == member and film.status in ("done", "diverged"):
+                touch(path)
                 return film
             log.warning("the film %s is not what its name says; it is removed", path.name)
         except FileNotFoundError:
@@ -85,9 +124,105 @@ class Store:
         except OSError as error:
             log.warning("the film %s cannot be read: %s", path.name, error.strerror)
             return None
-        with contextlib.suppress(OSError):
-            path.unlink()
+        _remove(path)
         return None
+
+    def has(self, config: TrainConfig) -> bool:
+        """Whether all films of a config are there, finished and whole."""
+        return all(self.find(config, member) is not None for member in range(config.seeds))
+
+    def keep(self, config: TrainConfig, members: range, step: int, arrays: Mapping[str, Any], seconds: float) -> None:
+        """Keep what training knows after `step` steps. Raises OSError where the disk does, ValueError: too large."""
+        self.states.mkdir(exist_ok=True)
+        path = self.states / f"{config.training_digest(step)}-{members.start}-{members.stop}-{step}.state"
+        self._written += state_file.save(path, arrays, {"seconds": round(seconds, 4), "step": step})
+        if self._written > self.size // SLACK:
+            self.trim()
+
+    def state_before(self, config: TrainConfig, members: range, step: int) -> State | None:
+        """The newest state of a config's members after at most `step` steps, or None.
+
+        States of other configs count too, if up to there they are the same training: a longer run, a branch's parent.
+        Damaged ones are removed and count as not there.
+        """
+        try:
+            names = [match for entry in os.scandir(self.states) if (match := _STATE.fullmatch(entry.name))]
+        except OSError:
+            return None
+        ours = [m for m in names if (m[2], m[3]) == (str(members.start), str(members.stop)) and int(m[4]) <= step]
+        digests = {k: config.training_digest(k) for k in {int(m[4]) for m in ours}}
+        for match in sorted(ours, key=lambda m: -int(m[4])):
+            k = int(match[4])
+            if match[1] != digests[k]:
+                continue
+            path = self.states / match[0]
+            try:
+                arrays, meta = state_file.load(path)
+                if meta.get("step") != k:
+                    raise ValueError(f"the state {path.name} is not what its name says")
+                seconds = float(meta.get("seconds", 0.0))
+            except (ValueError, TypeError) as error:
+                log.warning("%s; it is removed", error)
+                _remove(path)
+            except OSError as error:
+                log.warning("the state %s cannot be read: %s", path.name, error.strerror)
+            else:
+                touch(path)
+                return State(k, arrays, seconds)
+        return None
+
+    def trim(self) -> None:
+        """Remove what is left over from processes that are gone, and what was used least recently, down to the size.
+
+        Files that are still growing stay. Another process may trim at the same time.
+        """
+        self._written = 0
+        now, total, old = time.time(), 0, []
+        for path, stat in self._files():
+            total += stat.st_size
+            if path.suffix in (".part", state_file.UNFINISHED):
+                if now - stat.st_mtime > STALE_SECONDS and _remove(path):
+                    total -= stat.st_size
+            else:
+                old.append((stat.st_mtime_ns, stat.st_size, path))
+        # below the size by what several processes may write before they measure again
+        for _, size, path in sorted(old, key=lambda row: row[0]):
+            if total <= self.size - 4 * (self.size // SLACK):
+                return
+            if _remove(path):
+                total -= size
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for folder in (self.folder, self.states):
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                for entry in entries:
+                    with contextlib.suppress(OSError):  # gone in the meantime
+                        if _OURS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                            yield Path(entry.path), entry.stat(follow_symlinks=False)
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def touch(path: Path) -> None:
+    """Note that a file of the store is in use: it is then not the next to be removed."""
+    with contextlib.suppress(OSError):  # a store that is only read
+        os.utime(path)
+
+
+def _remove(path: Path) -> bool:
+    """Whether the file is gone: on Windows one that somebody reads stays, for the next time."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _home_films() -> Path:

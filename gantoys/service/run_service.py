@@ -16,86 +16,25 @@ import os
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.film import Film, read_new
+from gantoys.runs.film import Film
 from gantoys.runs.store import Store
-from gantoys.service.process import Worker
+from gantoys.service.job import ENDED, Job, Run, Status, bury
+from gantoys.service.nursery import Nursery, nursery
+from gantoys.service.process import Task, Worker
 
 log = logging.getLogger(__name__)
-ENDED = ("done", "diverged", "failed", "stopped")
 ATTEMPTS = 2  # a worker that was killed is replaced once
 TICK_SECONDS = 0.05
 
 
 class Busy(RuntimeError):
     """The queue is full. The text is a sentence for the one who asked."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """state: queued, starting, running, or one of ENDED. position: runs ahead in the queue, 0 once it is started.
-    message: a sentence, where the state needs one."""
-
-    state: str
-    position: int = 0
-    message: str = ""
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ENDED
-
-
-@dataclass(eq=False)
-class _Job:
-    config: TrainConfig
-    path: Path
-    part: Path
-    state: str = "queued"
-    message: str = ""
-    worker: Worker | None = None
-    attempts: int = 0
-    started: float = 0.0
-    watchers: dict[str, float] = field(default_factory=dict)
-
-
-class Run:
-    """One watcher's hold on a run. The run itself is shared by all who asked for the same config."""
-
-    def __init__(self, service: RunService, job: _Job, watcher: str) -> None:
-        self._service, self._job, self.watcher = service, job, watcher
-
-    @property
-    def config(self) -> TrainConfig:
-        return self._job.config
-
-    @property
-    def film_path(self) -> Path:
-        """Where the film is now: under its final name once it is whole, else where it grows (perhaps not yet)."""
-        return self._job.path if self._job.path.exists() else self._job.part
-
-    def status(self) -> Status:
-        """How it stands with the run. Looking keeps the run alive."""
-        return self._service._look(self._job, self.watcher)
-
-    def film(self, from_frame: int = 0) -> Film | None:
-        """The frames from `from_frame` on that are there by now, or None before the first. Keeps the run alive."""
-        self.status()
-        for path in (self._job.part, self._job.path, self._job.part):  # it may be renamed while we look
-            try:
-                return read_new(path, from_frame)
-            except OSError:
-                continue
-            except ValueError as error:
-                log.warning("%s", error)
-        return None
-
-    def leave(self) -> None:
-        """Stop watching; the run is stopped if nobody else watches."""
-        self._service.leave(self.watcher)
 
 
 class RunService:
@@ -110,12 +49,15 @@ class RunService:
         watch_seconds: float = limits.WATCH_SECONDS,
         run_seconds: float = limits.RUN_SECONDS,
         flops: float = limits.VISITOR_FLOPS,
+        nursery: Callable[[], Nursery | None] = lambda: None,
     ) -> None:
         self.store = store if store is not None else Store()
         self.workers = workers if workers is not None else max(1, min(limits.WORKERS, os.cpu_count() or 1))
         self.queue, self.watch_seconds, self.run_seconds, self.flops = queue, watch_seconds, run_seconds, flops
+        self._nursery = nursery
+        nursery()  # it needs a second in the background until it is ready
         self._lock = threading.RLock()
-        self._jobs: dict[str, _Job] = {}  # not ended, in the order they were asked for, by digest
+        self._jobs: dict[str, Job] = {}  # not ended, in the order they were asked for, by digest
         self._thread: threading.Thread | None = None
         self._endings: list[threading.Thread] = []  # each waits for a worker that was told to stop
         self._closed = False
@@ -135,28 +77,41 @@ class RunService:
         digest = config.digest()
         with self._lock:
             job = self._jobs.get(digest)
-            stored = job is None and self.store.find(config) is not None
+            stored = job is None and self.store.has(config)
             self.leave(watcher, but=digest)
             if stored:
-                path = self.store.path(config)
-                return Run(self, _Job(config, path, path, state="done"), watcher)
+                return Run(self, Job(self._task(config), state="done"), watcher)
             if job is None:
                 job = self._new_job(config, digest)
             job.watchers[watcher] = time.monotonic()
         return Run(self, job, watcher)
 
-    def _new_job(self, config: TrainConfig, digest: str) -> _Job:
+    def _new_job(self, config: TrainConfig, digest: str) -> Job:
         if self._closed:
             raise Busy("The run service is closing.")
         waiting = sum(job.worker is None for job in self._jobs.values())
         if waiting >= self.queue:
             raise Busy(f"Many runs are asked for right now: {waiting} are waiting. Try again in a moment.")
-        job = self._jobs[digest] = _Job(config, self.store.path(config), self.store.part(config))
+        job = self._jobs[digest] = Job(replace(self._task(config), source=self._parent(config)))
         self._start_queued()
         if self._thread is None:
             self._thread = threading.Thread(target=self._supervise, name="gantoys-runs", daemon=True)
             self._thread.start()
         return job
+
+    def _task(self, config: TrainConfig) -> Task:
+        path, part = self.store.path(config), self.store.part(config)
+        return Task(config, path, part, range(config.seeds), store=self.store.folder, nice=5)
+
+    def _parent(self, config: TrainConfig) -> Path | None:
+        """The stored film of the run that a config with changes branches off from, the nearest there is."""
+        changes = config.changes
+        while changes:
+            changes = tuple(change for change in changes if change.step < changes[-1].step)
+            parent = config.changed(changes=[change.model_dump() for change in changes])
+            if self.store.has(parent):
+                return self.store.path(parent)
+        return None
 
     def leave(self, watcher: str, *, but: str = "") -> None:
         """Let go of whatever `watcher` watches, except the run of digest `but`."""
@@ -165,7 +120,7 @@ class RunService:
                 if digest != but and job.watchers.pop(watcher, None) is not None and not job.watchers:
                     self._stop(digest, job)
 
-    def _look(self, job: _Job, watcher: str) -> Status:
+    def _look(self, job: Job, watcher: str) -> Status:
         with self._lock:
             if job.state in ENDED:
                 return Status(job.state, 0, job.message)
@@ -175,7 +130,8 @@ class RunService:
             if job.worker is None:
                 queued = [j for j in self._jobs.values() if j.worker is None]
                 return Status("queued", queued.index(job))
-            return Status("running" if job.part.exists() or job.path.exists() else "starting")
+            begun = job.exists(0) or job.task.of(job.task.part, 0).exists()
+            return Status("running" if begun else "starting")
 
     def _supervise(self) -> None:
         while True:
@@ -192,7 +148,7 @@ class RunService:
                     return
             time.sleep(TICK_SECONDS)
 
-    def _tend(self, digest: str, job: _Job) -> None:
+    def _tend(self, digest: str, job: Job) -> None:
         now = time.monotonic()
         job.watchers = {w: seen for w, seen in job.watchers.items() if now - seen < self.watch_seconds}
         if job.worker is not None and not job.worker.running():
@@ -200,25 +156,33 @@ class RunService:
         elif not job.watchers:
             self._stop(digest, job)
         elif job.worker is not None and now - job.started > self.run_seconds:
-            job.worker.process.kill()
+            job.worker.kill()
             self._end(digest, job, "failed", f"The run was ended after {self.run_seconds:.0f} seconds.")
 
-    def _collect(self, digest: str, job: _Job) -> None:
+    def _collect(self, digest: str, job: Job) -> None:
         """Take note of how a worker ended."""
         assert job.worker is not None
-        code, complaint = job.worker.process.returncode, job.worker.complaint()
+        code, complaint = job.worker.code, job.worker.complaint()
         if code == 0:
+            if complaint:
+                log.warning("%s", complaint)
             try:
-                film = Film.load(job.path)
+                films = [Film.load(job.task.of(job.task.film, m)) for m in range(job.config.seeds)]
+                film = next((film for film in films if film.status == "diverged"), films[0])
                 self._end(digest, job, film.status, film.message)
             except (OSError, ValueError) as error:
                 self._end(digest, job, "failed", f"The film cannot be read: {error}")
+            self.store.trim()
         elif code == 2:
             self._end(digest, job, "failed", complaint)
         elif job.attempts < ATTEMPTS:
             log.warning("a worker ended with status %s and is replaced: %s", code, complaint)
-            job.worker.release()
-            job.worker, job.part = None, self.store.part(job.config)
+            job.worker.end()
+            job.worker = None
+            job.left.append(job.task)
+            # the next one goes on with what this one has left
+            begun = job.task.part if job.begun() else job.task.source
+            job.task = replace(job.task, part=self.store.part(job.config), source=begun)
         else:
             self._end(digest, job, "failed", "The training process ended unexpectedly, twice.")
 
@@ -229,26 +193,25 @@ class RunService:
             if sum(j.worker is not None for j in self._jobs.values()) >= self.workers:
                 return
             try:
-                job.worker = Worker(job.config, job.path, part=job.part, nice=5)
+                job.worker = Worker(job.task.only(job.missing()), self._nursery())
             except OSError as error:
                 self._end(digest, job, "failed", f"The training process cannot be started: {error.strerror}.")
                 continue
             job.attempts, job.started = job.attempts + 1, time.monotonic()
 
-    def _stop(self, digest: str, job: _Job) -> None:
+    def _stop(self, digest: str, job: Job) -> None:
         self._end(digest, job, "stopped", "Nobody watched this run any more.")
 
-    def _end(self, digest: str, job: _Job, state: str, message: str) -> None:
+    def _end(self, digest: str, job: Job, state: str, message: str) -> None:
         job.state, job.message = state, message
         self._jobs.pop(digest, None)
-        if (worker := job.worker) is None:
-            return
-        if not worker.running():
-            worker.end()
+        worker = job.worker
+        if worker is None or not worker.running():
+            bury(job)
             return
         worker.ask_to_stop()
         # waiting for a worker must hold up neither the lock nor the page; its place is free at once
-        ending = threading.Thread(target=worker.end, daemon=True)
+        ending = threading.Thread(target=bury, args=(job,), daemon=True)
         self._endings = [*(t for t in self._endings if t.is_alive()), ending]
         ending.start()
 
@@ -263,8 +226,7 @@ class RunService:
                 if job.worker is not None:
                     job.worker.ask_to_stop()
         for _, job in jobs:
-            if job.worker is not None:
-                job.worker.end()
+            bury(job)
         for ending in self._endings:
             ending.join()
 
@@ -278,7 +240,7 @@ def service() -> RunService:
     global _service
     with _service_lock:
         if _service is None:
-            _service = RunService()
+            _service = RunService(nursery=nursery)
             atexit.register(_service.close)
         return _service
 

@@ -13,7 +13,8 @@ from gantoys.runs.film import Film
 def summary(film: Film, path: str | os.PathLike[str]) -> dict[str, Any]:
     """Config, digest, status and the last frame's figures of a film, as values that JSON can hold.
 
-    `modes` is None where the target is not a mixture of normals; figures are None for a film without frames.
+    Figures belong to the one seed that the film shows. `modes` is None where the target is not a mixture of normals;
+    figures are None for a film without frames.
     """
     target = film.config.target()
     seconds = float(film.seconds[-1]) if len(film.seconds) else None
@@ -29,10 +30,11 @@ def summary(film: Film, path: str | os.PathLike[str]) -> dict[str, Any]:
             "points": report.n,
             "rule": "within 3 std of the nearest mode; covered from a tenth of its due share on",
         }
-    last = {name: _last(getattr(film, name)) for name in ("loss_d", "loss_g", "value", "d_real", "d_fake")}
+    last = {name: _last(getattr(film, name)) for name in ("loss_d", "loss_g", "value", "js", "d_real", "d_fake")}
     return {
         "config": film.config.model_dump(mode="json"),
         "digest": film.config.digest(),
+        "seed": film.seed,
         "status": film.status,
         "message": film.message,
         "steps": steps,

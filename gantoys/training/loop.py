@@ -1,127 +1,112 @@
-"""The textbook loop: D moves, G moves, and from time to time a picture is taken.
-
-Per step: D sees a batch of real points and a batch of generated ones that carry no gradient back to G, and moves; then
-G draws a new batch, D judges it, and G moves. `benchmarks/textbook.py` is the same loop in the words of a tutorial, and
-the tests hold the two equal.
-"""
+"""The loop of a run: steps, a picture from time to time, a state to go on from, and an end when numbers fail."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from gantoys.maths.losses import LOSSES
-from gantoys.runs.config import Plane, TrainConfig
-from gantoys.training.networks import Adam, players
-from gantoys.training.record import Frame, Recorder, View
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.groups import groups
+from gantoys.training.batches import CHUNK
+from gantoys.training.closed_form import ClosedForm
+from gantoys.training.diverged import Diverged, healthy, located
+from gantoys.training.game import Game
+from gantoys.training.record import Frame, Recorder
 
-CHUNK = 64  # steps whose random numbers are drawn together: one call for many steps costs little more than one step's
+__all__ = ["Diverged", "checkpoint_every", "groups", "train"]
 
-
-class Diverged(Exception):
-    """The run left the finite numbers. `step` is the step at which; the text is a sentence about it."""
-
-    def __init__(self, step: int, what: str) -> None:
-        super().__init__(f"Diverged at step {step}: {what} is no longer a finite number.")
-        self.step = step
+STATES = 16  # states kept of a long run
+ASK_EVERY = 8  # steps between two looks at whether to stop
+State = Mapping[str, np.ndarray]
 
 
-@dataclass
-class Batches:
-    """The random numbers of a run: real points, noise for D's move and noise for G's move, step by step.
+def checkpoint_every(config: TrainConfig) -> int:
+    """Steps between two kept states: a sixteenth of the run, at least 256, in whole chunks of random numbers."""
+    wanted = max(4 * CHUNK, config.steps // STATES)
+    return -(-wanted // CHUNK) * CHUNK
 
-    Real points come from a numpy generator and noise from a torch one, both seeded by `seed` alone.
+
+def train(
+    config: TrainConfig,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    members: range | None = None,
+    device: str = "cpu",
+    start: State | None = None,
+    keep: Callable[[int, dict[str, np.ndarray]], None] | None = None,
+) -> Iterator[tuple[Frame, ...]]:
+    """Train seeds of a config side by side; one tuple of frames, one a seed, after each of `config.recorded_steps()`.
+
+    members: which of the config's seeds, all by default. start: a state that `keep` was given; training goes on from
+    there, and only later pictures come. keep(step, state) is called with a state every `checkpoint_every` steps, and when
+    `should_stop`, which is asked every few steps, ends the run. The same config and members give the same frames, bit for
+    bit, on one machine with one thread, whether in one go or from a state.
+    Raises `Diverged` when numbers are no longer finite, or absurd; ValueError for a state of another run or a device that
+    is not there.
     """
-
-    toy: Plane
-    batch: int
-    noise_dim: int
-    data_rng: np.random.Generator
-    noise_rng: torch.Generator
-    dtype: torch.dtype = torch.float32
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """x_real (batch, 2), z for D and z for G (batch, noise_dim), without end."""
-        while True:
-            x = torch.from_numpy(self.toy.sample(CHUNK * self.batch, self.data_rng)).to(self.dtype)
-            z = torch.randn(2, CHUNK, self.batch, self.noise_dim, generator=self.noise_rng, dtype=self.dtype)
-            yield from zip(x.view(CHUNK, self.batch, 2), z[0], z[1], strict=True)
-
-
-@dataclass
-class Game:
-    """Both networks, their optimisers and the loss: everything that a step changes or uses."""
-
-    config: TrainConfig
-    g: nn.Module
-    d: nn.Module
-
-    def __post_init__(self) -> None:
-        c = self.config
-        self.loss = LOSSES[c.loss]
-        self.theta, self.psi = list(self.g.parameters()), list(self.d.parameters())
-        self.opt_g = Adam(self.theta, lr=c.lr_g, beta1=c.beta1, beta2=c.beta2)
-        self.opt_d = Adam(self.psi, lr=c.lr_d, beta1=c.beta1, beta2=c.beta2)
-
-    def loss_d(self, a_real: Tensor, a_fake: Tensor) -> Tensor:
-        """What D minimises, from the logits (n, 1) of real and of generated points."""
-        return self.loss.discriminator_loss(a_real, a_fake).mean()
-
-    def loss_g(self, a_real: Tensor | None, a_fake: Tensor) -> Tensor:
-        """What G minimises. Only a paired loss looks at the real points."""
-        return self.loss.generator_loss(a_real, a_fake).mean()
-
-    def step(self, x_real: Tensor, z_d: Tensor, z_g: Tensor) -> tuple[Tensor, Tensor]:
-        """One move of D and one of G; both losses as they were before the moves, without gradient."""
-        with torch.no_grad():
-            x_fake = self.g(z_d)
-        loss_d = self.loss_d(self.d(x_real), self.d(x_fake))
-        self.opt_d.step(torch.autograd.grad(loss_d, self.psi))
-
-        self.d.requires_grad_(False)  # in G's move D is only a judge: its own gradients are not wanted
-        a_real = self.d(x_real) if self.loss.paired else None
-        loss_g = self.loss_g(a_real, self.d(self.g(z_g)))
-        self.opt_g.step(torch.autograd.grad(loss_g, self.theta))
-        self.d.requires_grad_(True)
-        return loss_d.detach(), loss_g.detach()
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"the device {device!r} cannot be used: {str(error).splitlines()[0][:120]}") from None
+    run = _Run(config, members, device)
+    if start is not None:
+        run.restore(start)
+    every = checkpoint_every(config)
+    due = [int(s) for s in config.recorded_steps() if start is None or s > run.game.taken]
+    for wanted in due:
+        while run.game.taken < wanted:
+            if should_stop():
+                if keep is not None:
+                    keep(run.game.taken, run.state())
+                return
+            boundary = (run.game.taken // CHUNK + 1) * CHUNK
+            run.advance(min(run.game.taken + ASK_EVERY, wanted, boundary))
+            if keep is not None and run.game.taken % every == 0:
+                keep(run.game.taken, run.state())
+        yield run.frames()
 
 
-def train(config: TrainConfig, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Frame]:
-    """Train the config's two networks and yield a frame after each of `config.recorded_steps()`, step 0 included.
+class _Run:
+    """A game, its recorder, and the last state known to be healthy."""
 
-    `should_stop` is asked before every step; when it says yes, the frames end early. Raises `Diverged` when a loss or a
-    picture is no longer finite. The same config gives the same frames, bit for bit, on one machine with one thread.
-    """
-    data, *others = np.random.SeedSequence(config.seed).spawn(3)
-    noise, weights = (torch.Generator().manual_seed(int(s.generate_state(1)[0])) for s in others)
-    toy = config.target()
-    game = Game(config, *players(config, weights))
-    recorder = Recorder(View.of(config, toy), game)
-    batches = iter(Batches(toy, config.batch, config.noise_dim, np.random.default_rng(data), noise))
-    due = iter(config.recorded_steps().tolist())
-    next(due)
-    yield _finite(recorder.frame(0))
-    wanted = next(due)
-    for step in range(1, config.steps + 1):
-        if should_stop():
-            return
-        loss_d, loss_g = game.step(*next(batches))
-        if not math.isfinite(loss_d.item()):
-            raise Diverged(step, "the discriminator's loss")
-        if not math.isfinite(loss_g.item()):
-            raise Diverged(step, "the generator's loss")
-        if step == wanted:
-            yield _finite(recorder.frame(step))
-            wanted = next(due, 0)
+    def __init__(self, config: TrainConfig, members: range | None, device: str) -> None:
+        self.game = Game(config, members, device=device)
+        self.recorder = Recorder(self.game)
+        # without autograd torch need not keep account of views and versions; a game that uses autograd must
+        self.inference = isinstance(self.game.passes, ClosedForm)
+        self._safe = self.state()
 
+    def state(self) -> dict[str, np.ndarray]:
+        return self.game.state()
 
-def _finite(frame: Frame) -> Frame:
-    for name, values in frame.arrays.items():
-        if not np.all(np.isfinite(values)):
-            raise Diverged(frame.step, f"{name} of the picture")
-    return frame
+    def restore(self, state: State) -> None:
+        self.game.restore(state)
+        self._safe = self.state()
+
+    def advance(self, until: int) -> None:
+        """Take the steps up to `until`; at the end of a chunk of them look whether all is well."""
+        with torch.inference_mode(self.inference), torch.set_grad_enabled(False):
+            while self.game.taken < until:
+                self.game.step()
+        if until % CHUNK == 0:
+            self._check()
+
+    def _check(self) -> None:
+        if not healthy(self.game):
+            self._fail()
+        self._safe = self.state()
+
+    def _fail(self) -> None:
+        with torch.inference_mode(self.inference), torch.set_grad_enabled(False):
+            raise located(self.game, self._safe, self.game.taken)
+
+    def frames(self) -> tuple[Frame, ...]:
+        """The pictures now. Raises `Diverged` when they are not finite."""
+        if not healthy(self.game):
+            self._fail()
+        frames = self.recorder.frames(gradients=self.game.taken > 0)
+        if not all(np.all(np.isfinite(a)) for frame in frames for a in frame.arrays.values()):
+            self._fail()
+        return frames

@@ -1,92 +1,243 @@
-"""The two players: small fully connected networks, their first weights, and Adam."""
+"""The two players as flat vectors: every number of a network, for every seed, stands in one vector theta (S P,).
+
+S seeds of one config train side by side, so every matrix here has a leading seeds axis. A network is a recipe (which
+layers, in which order) and holds no numbers; `views` cuts a flat vector into matrices without copying: one matrix for all
+seeds, then the next, since products want the matrices of all seeds side by side.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
 from gantoys.runs.config import TrainConfig
+from gantoys.runs.fields import LEAK
+from gantoys.training import layers
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "leaky-relu": lambda: nn.LeakyReLU(0.2),
-    "relu": nn.ReLU,
-    "tanh": nn.Tanh,
-    "softplus": nn.Softplus,
+BN_EPS, BN_MEMORY = 1e-5, 0.99  # of the running statistics with which G is shown
+
+
+@dataclass(frozen=True)
+class Activation:
+    """y = forward(x). slope_(d, y, out) writes d * dy/dx, which all of these know from y alone. piecewise: whether the
+    second derivative is 0 where it exists, so that a gradient penalty has a closed form. fused: its name and arguments
+    in `gantoys.training.products.layer`."""
+
+    forward: Callable[[Tensor], Tensor]
+    forward_: Callable[[Tensor], Tensor]
+    slope_: Callable[[Tensor, Tensor, Tensor], Tensor]
+    piecewise: bool
+    fused: tuple[str, list[float]] = ("none", [])
+
+
+_leaky_slope = torch.ops.aten.leaky_relu_backward.grad_input
+_relu_slope = torch.ops.aten.threshold_backward.grad_input
+_tanh_slope = torch.ops.aten.tanh_backward.grad_input
+
+ACTIVATIONS = {
+    "leaky-relu": Activation(
+        lambda x: functional.leaky_relu(x, LEAK),
+        lambda x: functional.leaky_relu_(x, LEAK),
+        lambda d, y, out: _leaky_slope(d, y, LEAK, True, grad_input=out),
+        True,
+        ("leaky_relu", [LEAK]),
+    ),
+    "relu": Activation(
+        torch.relu, torch.relu_, lambda d, y, out: _relu_slope(d, y, 0, grad_input=out), True, ("relu", [])
+    ),
+    "tanh": Activation(torch.tanh, torch.tanh_, lambda d, y, out: _tanh_slope(d, y, grad_input=out), False),
+    # the slope of softplus is 1 - e^-y; logaddexp has the right gradient at 0 too
+    "softplus": Activation(
+        functional.softplus,
+        lambda x: torch.logaddexp(x, x.new_zeros(()), out=x),
+        lambda d, y, out: torch.mul(d, torch.expm1(-y).neg_(), out=out),
+        False,
+    ),
 }
 
 
-class _Linear(nn.Linear):
-    """nn.Linear without its own first weights, which would come from the global random state."""
+@dataclass(frozen=True)
+class Entry:
+    """One matrix of a network: rows x columns in formulas. Stored transposed where that makes the long side contiguous,
+    which thin products need to be quick."""
 
-    def reset_parameters(self) -> None:
-        pass
+    name: str
+    rows: int
+    columns: int
 
+    @property
+    def size(self) -> int:
+        return self.rows * self.columns
 
-def mlp(
-    sizes: list[int], activation: str, generator: torch.Generator, dtype: torch.dtype = torch.float32
-) -> nn.Sequential:
-    """A network with layers of the given sizes: (n, sizes[0]) -> (n, sizes[-1]).
-
-    Weights and biases are uniform on +-1/sqrt(inputs), torch's own rule for nn.Linear, but drawn from `generator`
-    alone: no global random state is read or written.
-    """
-    layers: list[nn.Module] = []
-    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
-        if i:
-            layers.append(ACTIVATIONS[activation]())
-        linear = _Linear(inputs, outputs, dtype=dtype)
-        bound = inputs**-0.5
-        with torch.no_grad():
-            linear.weight.uniform_(-bound, bound, generator=generator)
-            linear.bias.uniform_(-bound, bound, generator=generator)
-        layers.append(linear)
-    return nn.Sequential(*layers)
+    @property
+    def flipped(self) -> bool:
+        return self.columns < self.rows
 
 
-def players(
-    config: TrainConfig, generator: torch.Generator, dtype: torch.dtype = torch.float32
-) -> tuple[nn.Module, nn.Module]:
-    """G: (n, noise_dim) -> (n, 2) and D: (n, 2) -> (n, 1), a logit, with their first weights."""
-    hidden = [config.width] * config.layers
-    g = mlp([config.noise_dim, *hidden, 2], config.activation, generator, dtype)
-    d = mlp([2, *hidden, 1], config.activation, generator, dtype)
-    return g, d
+Views = dict[str, Tensor]
 
 
-class Adam:
-    """Adam (Kingma and Ba 2015, algorithm 1) on a list of parameters.
+@dataclass(frozen=True)
+class Network:
+    """A fully connected network (S, n, inputs) -> (S, n, outputs) with `hidden` layers of `width` units.
 
-    The same update as torch.optim.Adam. That class takes about a second to create the first time, and a film should
-    begin at once; so this calls the fused kernel underneath it directly, which is private to torch: where it is
-    missing, the formula is written out.
+    pieces: linear pieces of a maxout unit, 0 for the activation. normalised: batch normalisation of the hidden layers.
+    spectral: each weight matrix is divided by its largest singular value. kernels x kernel_dims: minibatch
+    discrimination, deviation: minibatch deviation, both of the last hidden layer.
     """
 
-    def __init__(
-        self, parameters: Sequence[Tensor], *, lr: float, beta1: float, beta2: float, fused: bool = True
-    ) -> None:
-        self.parameters, self.lr, self.beta1, self.beta2, self.eps = parameters, lr, beta1, beta2, 1e-8
-        self.m = [torch.zeros_like(p) for p in parameters]
-        self.v = [torch.zeros_like(p) for p in parameters]
-        self.steps = [torch.zeros(()) for _ in parameters]
-        self._kernel = getattr(torch, "_fused_adam_", None) if fused else None
+    inputs: int
+    width: int
+    hidden: int
+    outputs: int
+    activation: str
+    pieces: int = 0
+    normalised: bool = False
+    spectral: bool = False
+    kernels: int = 0
+    kernel_dims: int = 0
+    deviation: bool = False
+    entries: tuple[Entry, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "entries", tuple(self._entries()))
+
+    def _entries(self) -> Iterator[Entry]:
+        inputs = self.inputs
+        for k in range(self.hidden):
+            yield Entry(f"w{k}", inputs, self.width * max(1, self.pieces))
+            if self.normalised:
+                yield Entry(f"gamma{k}", 1, self.width)
+                yield Entry(f"beta{k}", 1, self.width)
+            else:
+                yield Entry(f"b{k}", 1, self.width * max(1, self.pieces))
+            inputs = self.width
+        if self.kernels:
+            yield Entry("kernels", self.width, self.kernels * self.kernel_dims)
+        yield Entry(f"w{self.hidden}", self.width + self.kernels + self.deviation, self.outputs)
+        yield Entry(f"b{self.hidden}", 1, self.outputs)
+
+    @property
+    def size(self) -> int:
+        """P: how many numbers the network has."""
+        return sum(e.size for e in self.entries)
+
+    @property
+    def plain(self) -> bool:
+        """Linear layers and activations, nothing else."""
+        return not (self.pieces or self.normalised or self.spectral or self.kernels or self.deviation)
+
+    def views(self, flat: Tensor) -> Views:
+        """The matrices of flat (S P,), each (S, rows, columns)."""
+        seeds = len(flat) // self.size
+        parts = flat.split([seeds * e.size for e in self.entries])
+        return {
+            e.name: part.view(seeds, e.columns, e.rows).mT if e.flipped else part.view(seeds, e.rows, e.columns)
+            for e, part in zip(self.entries, parts, strict=True)
+        }
+
+    def first(self, init: str, scale: float, generators: Sequence[torch.Generator]) -> Tensor:
+        """The first numbers (S P,), in single precision: those of each seed are drawn from its generator alone."""
+        flat = torch.zeros(len(generators) * self.size)
+        row, views = layers.INITS[init], self.views(flat)
+        for seed, generator in enumerate(generators):
+            inputs = self.inputs
+            for entry in self.entries:
+                view = views[entry.name][seed]
+                if entry.name == "kernels":
+                    view.copy_(torch.randn(view.shape, generator=generator) * entry.rows**-0.5)
+                elif entry.name.startswith("gamma"):
+                    view.fill_(1.0)
+                elif entry.name[0] == "w":
+                    inputs = entry.rows
+                    view.copy_(row.weight(entry.rows, entry.columns, scale, generator))
+                elif not entry.name.startswith("beta"):
+                    view.copy_(row.bias(inputs, entry.columns, scale, generator))
+        return flat
+
+    def buffers(self, seeds: int, dtype: torch.dtype, device: str) -> Views:
+        """What the network remembers beside its numbers: running statistics, vectors of the power iteration."""
+        out: Views = {}
+        for k in range(self.hidden if self.normalised else 0):
+            out[f"mean{k}"] = torch.zeros(seeds, 1, self.width, dtype=dtype, device=device)
+            out[f"variance{k}"] = torch.ones(seeds, 1, self.width, dtype=dtype, device=device)
+        for entry in self.entries:
+            if self.spectral and entry.name[0] == "w":
+                ones = torch.ones(seeds, entry.rows, dtype=dtype, device=device)
+                out[f"u-{entry.name}"] = ones / entry.rows**0.5
+        return out
+
+    def __call__(
+        self,
+        flat: Tensor,
+        x: Tensor,
+        memory: Views | None = None,
+        *,
+        learning: bool = False,
+        beside: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Outputs (S, n, outputs) and the last hidden layer (S, n, width) for theta (S P,) and x (S, n, inputs).
+
+        learning: batch normalisation uses the statistics of x, and its running ones in `memory` move on. beside (S, m, width): the last hidden layer of
+        the points with which minibatch discrimination compares; by default x's own.
+        """
+        w, act = self.views(flat), ACTIVATIONS[self.activation]
+        memory = memory if memory is not None else {}
+        for k in range(self.hidden):
+            matrix = self._matrix(w, f"w{k}", memory)
+            if self.normalised:
+                x = act.forward(self._normalise(torch.matmul(x, matrix), w, k, memory, learning))
+                continue
+            x = torch.baddbmm(w[f"b{k}"], x, matrix)
+            x = layers.maxout(x, self.pieces) if self.pieces else act.forward(x)
+        features = x
+        others = features if beside is None else beside
+        if self.kernels:
+            found = layers.minibatch_discrimination(features, w["kernels"], self.kernels, others)
+            x = torch.cat([x, found], -1)
+        if self.deviation:
+            spread = layers.minibatch_deviation(others)[:, :1].expand(-1, features.shape[1], -1)
+            x = torch.cat([x, spread], -1)
+        last = self.hidden
+        return torch.baddbmm(w[f"b{last}"], x, self._matrix(w, f"w{last}", memory)), features
+
+    def _matrix(self, w: Views, name: str, memory: Views) -> Tensor:
+        if not self.spectral:
+            return w[name]
+        return layers.spectral_normalised(w[name], memory[f"u-{name}"], steps=0)[0]
 
     @torch.no_grad()
-    def step(self, gradients: tuple[Tensor, ...]) -> None:
-        """Move the parameters by one step down the gradients, which are in their order."""
-        if self._kernel is not None:
-            torch._foreach_add_(self.steps, 1)
-            self._kernel(
-                self.parameters, gradients, self.m, self.v, [], self.steps,
-                lr=self.lr, beta1=self.beta1, beta2=self.beta2, weight_decay=0.0, eps=self.eps,
-                amsgrad=False, maximize=False,
-            )  # fmt: skip
-            return
-        for p, g, m, v, t in zip(self.parameters, gradients, self.m, self.v, self.steps, strict=True):
-            t += 1
-            m.lerp_(g, 1 - self.beta1)
-            v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
-            first, second = 1 - self.beta1 ** float(t), 1 - self.beta2 ** float(t)
-            p.addcdiv_(m, (v.sqrt() / second**0.5).add_(self.eps), value=-self.lr / first)
+    def refresh(self, flat: Tensor, memory: Views) -> None:
+        """One step of the power method for each matrix of a spectrally normalised network."""
+        for name, u in memory.items():
+            if name.startswith("u-"):
+                u.copy_(layers.spectral_normalised(self.views(flat)[name[2:]], u)[1])
+
+    def _normalise(self, x: Tensor, w: Views, k: int, memory: Views, learning: bool) -> Tensor:
+        gamma, beta = w[f"gamma{k}"], w[f"beta{k}"]
+        if not learning:
+            return layers.batch_norm_fixed(x, gamma, beta, memory[f"mean{k}"], memory[f"variance{k}"], BN_EPS)
+        y, mean, variance = layers.batch_norm(x, gamma, beta, BN_EPS)
+        memory[f"mean{k}"].lerp_(mean.detach(), 1 - BN_MEMORY)
+        memory[f"variance{k}"].lerp_(variance.detach(), 1 - BN_MEMORY)
+        return y
+
+
+def generator_network(config: TrainConfig) -> Network:
+    """G of a config: noise (S, n, noise_dim) -> points (S, n, dim)."""
+    c = config
+    return Network(c.noise_dim, c.width, c.layers, c.dim, c.activation, normalised=c.batch_norm)
+
+
+def discriminator_network(config: TrainConfig) -> Network:
+    """D of a config: packs of points (S, n / pac, pac dim) -> logits (S, n / pac, 1)."""
+    c = config
+    return Network(
+        c.pac * c.dim, c.width_d or c.width, c.layers_d or c.layers, 1, c.activation_d or c.activation,
+        pieces=c.maxout, spectral=c.spectral_norm, kernels=c.minibatch_kernels, kernel_dims=c.minibatch_dims,
+        deviation=c.minibatch_std,
+    )  # fmt: skip

@@ -1,19 +1,31 @@
-"""What a frame of a film holds, and how it is taken from the networks."""
+"""What a frame of a film holds, and how it is taken from a game.
+
+Looking changes nothing: pictures have random numbers of their own, and no tensor of the game is written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
+from torch import Tensor
 
-from gantoys.runs.config import Plane, TrainConfig
+from gantoys.maths.losses import LOSSES, log_ratio
+from gantoys.metrics.histogram import js as estimated_js
+from gantoys.runs.config import Target, TrainConfig
+from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE
+from gantoys.training import line
+from gantoys.training.batches import entropy, torch_generator
+from gantoys.training.game import Game
+from gantoys.training.layers import pack
+from gantoys.training.reference import Reference
 
 ROOM = 1.15  # side of the picture, in sides of the target's own box
+MESH_REACH = 2.0  # the noise grid ends at so many standard deviations
+Array = np.ndarray
 
 
 @dataclass(frozen=True)
@@ -24,77 +36,182 @@ class Frame:
     arrays: Mapping[str, Any]
 
 
-class Playing(Protocol):
-    """What a recorder looks at."""
-
-    g: nn.Module
-    d: nn.Module
-
-    def loss_d(self, a_real: Tensor, a_fake: Tensor) -> Tensor: ...
-
-    def loss_g(self, a_real: Tensor | None, a_fake: Tensor) -> Tensor: ...
-
-
 @dataclass(frozen=True)
 class View:
-    """What stays the same in all pictures of a run: real points, noise, and the grid that D is drawn on.
+    """What stays the same in all pictures of one seed's run; a function of the config alone.
 
-    real (n, 2), noise (n, noise_dim), grid_x and grid_y (g,); a function of config alone.
+    real (n, d): real points. noise (n, noise_dim): what generated points are made of. grid_x (g,), grid_y (g,) or, on the
+    line, empty: where D is looked at. real_mass (g + 2,): p_data left of the cells, in each, and right of them, on the
+    line only.
     """
 
-    real: np.ndarray
+    real: Array
     noise: Tensor
-    grid_x: np.ndarray
-    grid_y: np.ndarray
+    grid_x: Array
+    grid_y: Array
+    real_mass: Array
 
     @classmethod
-    def of(cls, config: TrainConfig, toy: Plane) -> View:
-        """The view of a config. Its seeds are its own, so that looking does not change the training."""
-        data, noise = np.random.SeedSequence([config.seed, 1]).spawn(2)
-        low_x, high_x, low_y, high_y = _room(np.asarray(toy.box, float))
-        return cls(
-            real=toy.sample(config.shown, np.random.default_rng(data)),
-            noise=torch.randn(
-                config.shown,
-                config.noise_dim,
-                generator=torch.Generator().manual_seed(int(noise.generate_state(1)[0])),
-            ),
-            grid_x=np.linspace(low_x, high_x, config.grid),
-            grid_y=np.linspace(low_y, high_y, config.grid),
-        )
+    def of(cls, config: TrainConfig, member: int = 0) -> View:
+        """The view of a config's seed number `member`."""
+        target, seed = config.target(), config.seed + member
+        real = target.sample(config.shown, np.random.default_rng(entropy(seed, 1))).reshape(config.shown, -1)
+        shape = (config.shown, config.noise_dim)
+        generator = torch_generator(entropy(seed, 2))
+        uniform = config.noise == "uniform"
+        noise = torch.rand(shape, generator=generator) * 2 - 1 if uniform else torch.randn(shape, generator=generator)
+        low, high = _room(np.asarray(target.box, float))
+        if config.dim == 2:
+            axes = [np.linspace(a, b, config.grid) for a, b in zip(low, high, strict=True)]
+            return cls(real, noise, axes[0], axes[1], np.empty(0))
+        edges = np.linspace(low[0], high[0], 4 * config.grid + 2)
+        return cls(real, noise, (edges[1:] + edges[:-1]) / 2, np.empty(0), _mass_of(target, edges))
+
+    @property
+    def edges(self) -> Array:
+        """Of the cells on the line, (g + 1,)."""
+        half = (self.grid_x[1] - self.grid_x[0]) / 2
+        return np.append(self.grid_x - half, self.grid_x[-1] + half)
+
+    def points(self) -> Array:
+        """Where D is looked at, one point a row: row by row in the plane."""
+        if not len(self.grid_y):
+            return self.grid_x[:, None]
+        x, y = np.meshgrid(self.grid_x, self.grid_y)
+        return np.stack([x.ravel(), y.ravel()], 1)
+
+    def statics(self) -> dict[str, Array]:
+        """The arrays that the film holds once."""
+        if len(self.grid_y):
+            return {"real": self.real, "grid_x": self.grid_x, "grid_y": self.grid_y}
+        density = self.real_mass[1:-1] / (self.grid_x[1] - self.grid_x[0])
+        return {"real": self.real, "grid_x": self.grid_x, "density_real": density}
 
 
-def _room(box: np.ndarray) -> np.ndarray:
+def _mass_of(target: Target, edges: Array) -> Array:
+    return line.target_mass(target, edges)
+
+
+def _room(box: Array) -> tuple[Array, Array]:
     """The box with some room around it: points that miss the target should be seen to miss it."""
     low, high = box[0::2], box[1::2]
     centre, half = (low + high) / 2, (high - low) / 2 * ROOM
-    return np.stack([centre - half, centre + half], 1).ravel()
+    return centre - half, centre + half
+
+
+def mesh(config: TrainConfig) -> Array:
+    """The fixed grid of noise whose images the film keeps, (169, noise_dim) in the plane, (129, noise_dim) on the line.
+
+    The first two noise numbers run over it (the first alone on the line, or where there is only one), the rest are 0.
+    """
+    reach = 1.0 if config.noise == "uniform" else MESH_REACH
+    count = MESH_LINE if config.dim == 1 else MESH * MESH
+    z = np.zeros((count, config.noise_dim))
+    if config.dim == 1 or config.noise_dim == 1:
+        z[:, 0] = np.linspace(-reach, reach, count)
+    else:
+        axis = np.linspace(-reach, reach, MESH)
+        z[:, 0], z[:, 1] = (a.ravel() for a in np.meshgrid(axis, axis))
+    return z
 
 
 class Recorder:
-    """Takes pictures of a game."""
+    """Takes pictures of a game: one frame for each of its seeds."""
 
-    def __init__(self, view: View, game: Playing) -> None:
-        self.view, self.game = view, game
-        x, y = np.meshgrid(view.grid_x, view.grid_y)
-        self._grid = torch.from_numpy(np.stack([x.ravel(), y.ravel()], 1)).float()
-        self._real = torch.from_numpy(view.real).float()
+    def __init__(self, game: Game) -> None:
+        self.game, c = game, game.config
+        self.views = [View.of(c, member) for member in game.members]
+        like, seeds = game.g.theta, len(game.members)
 
-    @torch.no_grad()
-    def frame(self, step: int) -> Frame:
-        """The picture after `step` steps. Losses and V are means over the points of the picture."""
-        game, side = self.game, len(self.view.grid_x)
-        x_fake = game.g(self.view.noise)
-        a_real, a_fake = game.d(self._real), game.d(x_fake)
-        value = logsigmoid(a_real).mean() + logsigmoid(-a_fake).mean()
-        arrays = {
-            "step": step,
-            "samples": x_fake.numpy(),
-            "logits": game.d(self._grid).view(side, side).numpy(),
-            "loss_d": game.loss_d(a_real, a_fake).item(),
-            "loss_g": game.loss_g(a_real, a_fake).item(),
-            "value": value.item(),
-            "d_real": torch.sigmoid(a_real).mean().item(),
-            "d_fake": torch.sigmoid(a_fake).mean().item(),
+        def tensor(x: Any) -> Tensor:
+            return torch.as_tensor(np.asarray(x)).to(like)
+
+        self.noise = torch.stack([v.noise for v in self.views]).to(like)
+        self.real = tensor([v.real for v in self.views])
+        self.grid = tensor(self.views[0].points()).expand(seeds, -1, -1).repeat(1, 1, c.pac)
+        self.mesh = tensor(mesh(c)).expand(seeds, -1, -1)
+        self.even = c.shown - c.shown % c.pac  # as many points as make whole packs
+        self.arrows = min(ARROWS, c.shown)
+        if c.dim == 1:
+            z, self.mass = line.nodes(c.noise, c.noise_dim, c.seed)
+            self.nodes = tensor(z).expand(seeds, -1, -1)
+
+    def frames(self, gradients: bool = True) -> tuple[Frame, ...]:
+        """The picture of each seed now. gradients: whether moves have been made whose gradients can be told."""
+        with torch.no_grad():
+            taken = self._taken()
+        game, found = self.game, []
+        norms = {"grad_d": game.d.gradient_norms(), "grad_g": game.g.gradient_norms()}
+        taken |= {k: (v if gradients else torch.zeros_like(v)) for k, v in norms.items()}
+        taken["arrows"] = self._arrows(taken["samples"])
+        told = {k: v.cpu().numpy() for k, v in taken.items()}
+        for i, view in enumerate(self.views):
+            own = {k: v[i] for k, v in told.items()}
+            found.append(Frame(game.taken, {"step": game.taken, **self._judged(own, view)}))
+        return tuple(found)
+
+    def _taken(self) -> dict[str, Tensor]:
+        """What the networks say: (S, ...) each."""
+        game, c = self.game, self.game.config
+        samples = game.generated(self.noise)
+        real, fake = pack(self.real[:, : self.even], c.pac), pack(samples[:, : self.even], c.pac)
+        beside_real = beside_fake = None
+        if c.minibatch_kernels or c.minibatch_std:
+            # D compares within batches of the size that it has learned with
+            n = c.batch // c.pac
+            beside_real, beside_fake = game.d(real[:, :n])[1], game.d(fake[:, :n])[1]
+        out = {
+            "samples": samples,
+            "a_real": game.d(real, beside=beside_real)[0],
+            "a_fake": game.d(fake, beside=beside_fake)[0],
+            "logits": game.d(self.grid, beside=beside_fake)[0].squeeze(-1),
+            "mesh": game.generated(self.mesh),
         }
-        return Frame(step, arrays)
+        return out | ({"nodes": game.generated(self.nodes).squeeze(-1)} if c.dim == 1 else {})
+
+    def _arrows(self, samples: Tensor) -> Tensor:
+        """-dL_G/dx at the first generated points, (S, a, d), for the mean loss of one pack."""
+        game, c = self.game, self.game.config
+        # the players' numbers may have been made where autograd must not look: copies of them were not
+        with torch.inference_mode(False), torch.enable_grad():
+            count = self.arrows - self.arrows % c.pac
+            x, psi = samples[:, :count].clone().requires_grad_(True), game.d.theta.clone()
+            told = Reference(c, game.g, game.d)
+            beside = game.d(pack(samples[:, : self.even], c.pac)[:, : c.batch // c.pac])[1].detach().clone()
+            compares = c.minibatch_kernels > 0 or c.minibatch_std
+            real = pack(self.real[:, :count].clone(), c.pac)
+            loss = told.loss_g(game.now, psi, real, pack(x, c.pac), beside=beside if compares else None)
+            (slope,) = torch.autograd.grad(loss, x)
+        arrows = torch.zeros_like(samples[:, : self.arrows])
+        arrows[:, :count] = -slope * (count // c.pac)
+        return arrows
+
+    def _judged(self, own: dict[str, Array], view: View) -> dict[str, Any]:
+        """The arrays of one seed's frame."""
+        c, loss = self.game.config, LOSSES[self.game.now.loss]
+        a_real, a_fake = own.pop("a_real").astype(float), own.pop("a_fake").astype(float)
+        # a critic that does not tell log p/q is read as if it did: its pictures and V are named so
+        ratio = [a if (r := log_ratio(loss, a)) is None else r for a in (a_real, a_fake, own["logits"])]
+        with np.errstate(over="ignore", invalid="ignore"):
+            arrays = {
+                **own,
+                "loss_d": np.mean(loss.discriminator_loss(a_real, a_fake)),
+                "loss_g": np.mean(loss.generator_loss(a_real, a_fake)),
+                "d_real": np.mean(_sigmoid(ratio[0])),
+                "d_fake": np.mean(_sigmoid(ratio[1])),
+            }
+            if c.dim == 1:
+                mass = line.pushed(arrays.pop("nodes"), self.mass, view.edges)
+                arrays["density"] = mass[1:-1] / (view.grid_x[1] - view.grid_x[0])
+                arrays["js"], arrays["value"] = line.js(view.real_mass, mass), line.value(view.real_mass, mass, ratio[2])
+                return arrays
+            arrays["logits"] = own["logits"].reshape(c.grid, c.grid)
+            arrays["mesh"] = own["mesh"].reshape(MESH, MESH, 2)
+            arrays["value"] = -np.mean(np.logaddexp(0, -ratio[0])) - np.mean(np.logaddexp(0, ratio[1]))
+            finite = np.all(np.isfinite(own["samples"]))
+            arrays["js"] = estimated_js(view.real, own["samples"]) if finite else np.nan
+        return arrays
+
+
+def _sigmoid(a: Array) -> Array:
+    return 0.5 + 0.5 * np.tanh(0.5 * np.asarray(a, float))

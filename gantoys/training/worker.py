@@ -1,14 +1,22 @@
-"""A process that trains one config and writes its film.
+"""A process that trains a config and writes its films.
 
-    python -m gantoys.training.worker FILM [--part PART] [--nice N] < config.json
+    python -m gantoys.training.worker FILM [--members A:B] [--store DIR] [--from FILM] < config.json
 
 The config is the first line on standard input. The pipe must then stay open: when it closes (the parent has ended,
 however that came about), when SIGTERM arrives, the run stops, so that no worker outlives the one who asked for it. With
 `--config FILE` the config is read from that file and the pipe is not watched.
 
-Exit status 0: the film is whole (done or diverged) and has its final name. 4: stopped; the film so far has a closing
-record and keeps the name PART. 2: one sentence on standard error says what was wrong with what was asked, or with the
-disk.
+Of a config with several seeds, the members A to B-1 are trained (default: all) in the groups that `gantoys.runs.groups`
+names. Several films are called FILM and PART with `-A`, ..., `-(B-1)` before the suffix; `--number K` counts from K
+instead.
+
+With `--store` the worker leaves states there on its way. With `--from` it goes on from the newest one before which it
+finds all frames in that film (or films, numbered like FILM): an unfinished one of the same config, or the film of the
+run from which this one branches off. Without a state that fits it begins at the beginning. The films are the same.
+
+Exit status 0: the films are whole (done or diverged) and have their final names. 4: stopped; the film so far has a
+closing record and keeps the name PART. 2: one sentence on standard error says what was wrong with what was asked, or
+with the disk; frames written so far stay under the name PART.
 """
 
 from __future__ import annotations
@@ -24,19 +32,16 @@ from pathlib import Path
 
 from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
+from gantoys.runs.store import Store
+from gantoys.training.filming import record
 
 STOPPED = 4
 GRACE_SECONDS = 3.0  # how long a stopped run may take to close its film before the process just ends
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Train as the command line says; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m gantoys.training.worker")
-    parser.add_argument("film", type=Path)
-    parser.add_argument("--part", type=Path)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--nice", type=int, default=0)
-    options = parser.parse_args(arguments)
+def main(arguments: list[str] | None = None, line: bytes | None = None) -> int:
+    """Train as the command line says; the exit status. `line`: the config, if it was read already."""
+    options = _parser().parse_args(arguments)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides what becomes of us
@@ -47,10 +52,17 @@ def main(arguments: list[str] | None = None) -> int:
         if options.config is not None:
             config = TrainConfig.read(options.config.read_bytes()[: limits.CONFIG_TEXT + 1])
         else:
-            config = TrainConfig.read(_first_line())
+            config = TrainConfig.read(_first_line() if line is None else line)
             # started before torch is imported: that takes a second, in which the parent may end
             threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
-        return STOPPED if record(config, options.film, options.part, stop) == "stopped" else 0
+        status = record(
+            config, options.film, options.part, stop,
+            members=_members(options.members, config),
+            number=options.number,
+            store=Store(options.store) if options.store is not None else None,
+            source=options.source,
+        )  # fmt: skip
+        return STOPPED if status == "stopped" else 0
     except OSError as error:
         print(f"the film cannot be written: {error.strerror or error}", file=sys.stderr)
         return 2
@@ -59,38 +71,31 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def record(config: TrainConfig, path: Path, part: Path | None = None, stop: threading.Event | None = None) -> str:
-    """Train a config in this process, write its film to `path`, and return the film's status.
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gantoys.training.worker")
+    parser.add_argument("film", type=Path)
+    parser.add_argument("--part", type=Path)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--members", "--member", metavar="A:B")
+    parser.add_argument("--number", type=int)
+    parser.add_argument("--store", type=Path)
+    parser.add_argument("--from", dest="source", type=Path)
+    parser.add_argument("--nice", type=int, default=0)
+    return parser
 
-    Raises OSError where the disk does; the unfinished file is then removed.
-    """
-    import torch
 
-    from gantoys.runs.film_file import FilmWriter
-    from gantoys.training.loop import Diverged, train
-    from gantoys.training.record import View
-
-    stop = stop or threading.Event()
-    torch.set_num_threads(1)  # two threads are many times slower than one for networks of this size
-    view = View.of(config, config.target())
-    writer = FilmWriter(path, config, real=view.real, grid_x=view.grid_x, grid_y=view.grid_y, part=part)
+def _members(text: str | None, config: TrainConfig) -> range:
+    """The members of "A:B", or the one of "A"."""
+    if text is None:
+        return range(config.seeds)
+    first, colon, last = text.partition(":")
     try:
-        status, message = "done", ""
-        begin = time.perf_counter()
-        try:
-            for frame in train(config, stop.is_set):
-                writer.append(frame.arrays, time.perf_counter() - begin)
-            if stop.is_set() and writer.frames < len(config.recorded_steps()):
-                status, message = "stopped", "Stopped before the last step."
-        except Diverged as diverged:
-            status, message = "diverged", str(diverged)
-        writer.finish(status, message)
-    except BaseException:
-        writer.close()
-        with contextlib.suppress(OSError):
-            writer.part.unlink()
-        raise
-    return status
+        members = range(int(first), int(last) if colon else int(first) + 1)
+    except ValueError:
+        members = range(0)
+    if not members or members.start < 0 or members.stop > config.seeds:
+        raise ValueError(f"members A:B must lie within 0:{config.seeds}, got {text[:40]!r}")
+    return members
 
 
 def _first_line() -> bytes:

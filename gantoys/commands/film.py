@@ -1,0 +1,137 @@
+"""What can be done with a film: `gantoys film info`, `show`, `html`, `gif`."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gantoys.commands.output import json_option, show
+from gantoys.pictures.film import film_scene
+from gantoys.pictures.film_parts import target_name
+from gantoys.runs.film import Film
+from gantoys.service.gif import SIZES, SPEEDS, write_gif
+from gantoys.service.gif_pictures import LOOKS
+from gantoys.service.summary import summary
+from gantoys.stage.page import standalone
+
+film_argument = click.argument("path", metavar="FILM")
+arrows_option = click.option("--arrows", is_flag=True, help="Also the way that G is told to move each point.")
+mesh_option = click.option("--mesh", is_flag=True, help="Also what G makes of a regular grid of noise.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def film() -> None:
+    """Look at a film that `gantoys train` has written."""
+
+
+@film.command()
+@film_argument
+@json_option
+def info(path: str, as_json: bool) -> None:
+    """What a film holds: its config, how the run ended, the last figures, its size and its digest."""
+    held = _load(path)
+    result: dict[str, Any] = summary(held, path) | {"seed": held.seed, "bytes": Path(path).stat().st_size}
+    js = round(float(held.js[-1]), 6) if len(held) else None
+    result["final"] = result["final"] | {"js": js, "exact": held.exact}
+
+    def table() -> str:
+        last, modes = result["final"], result["modes"]
+        kind = "exact" if held.exact else "estimated"
+        rows = [
+            ("target", target_name(held)),
+            ("loss", held.config.loss),
+            ("seed", held.seed),
+            ("status", f"{held.status}. {held.message}" if held.message else held.status),
+            ("steps", f"{result['steps']:,} of {held.config.steps:,}, {len(held)} frames"),
+        ]
+        if len(held):
+            rows += [
+                ("losses", f"D {last['loss_d']:.4f}, G {last['loss_g']:.4f}"),
+                ("V(D, G)", f"{last['value']:.4f} nats, {kind}"),
+                ("JS", f"{js:.4f} nats, {kind}"),
+            ]
+        if modes:
+            rows.append(("modes", f"{modes['covered']} of {modes['of']}, {modes['high_quality']:.1%} good points"))
+        rows += [("size", f"{result['bytes'] / 1e6:.2f} MB"), ("digest", result["digest"])]
+        set_fields = held.config.model_dump(
+            mode="json", exclude_defaults=True, exclude={"toy", "loss", "seed", "steps"}
+        )
+        rows += [(name, value) for name, value in set_fields.items()]
+        return "\n".join(f"{name:<12}{value}" for name, value in rows)
+
+    show(result, as_json, table)
+
+
+@film.command("show")
+@film_argument
+@click.option("--no-open", is_flag=True, help="Only say where the page is; open no browser.")
+@arrows_option
+@mesh_option
+def show_(path: str, no_open: bool, arrows: bool, mesh: bool) -> None:
+    """Show a film in the browser, as a page of its own in a temporary folder."""
+    text = _page(_load(path), arrows=arrows, mesh=mesh)
+    page = Path(tempfile.mkdtemp(prefix="gantoys-")) / "film.html"  # stays: the browser reads it after we have ended
+    page.write_text(text, encoding="utf-8")
+    click.echo(str(page))
+    if not no_open and click.launch(page.as_uri()) != 0:
+        click.echo("No browser could be started: open the page named above.", err=True)
+
+
+@film.command()
+@film_argument
+@click.option("--out", metavar="FILE", help="Where the page goes; by default beside the film.")
+@arrows_option
+@mesh_option
+def html(path: str, out: str | None, arrows: bool, mesh: bool) -> None:
+    """Write a film as one web page that moves without a server and without a network."""
+    held, target = _load(path), _target(path, out, ".html")
+    text = _page(held, arrows=arrows, mesh=mesh)
+    part = target.with_name(target.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
+
+
+@film.command()
+@film_argument
+@click.option("--out", metavar="FILE", help="Where the picture goes; by default beside the film.")
+@click.option("--size", type=click.IntRange(*SIZES), default=480, show_default=True, help="Width in pixels.")
+@click.option("--fps", type=click.FloatRange(*SPEEDS), default=12, show_default=True, help="Frames a second.")
+@click.option("--frames", type=click.IntRange(2, 400), help="How many; by default what fits into 3 MB, at most 96.")
+@click.option("--look", type=click.Choice([*LOOKS]), default="light", show_default=True, help="The ground.")
+def gif(path: str, out: str | None, size: int, fps: float, frames: int | None, look: str) -> None:
+    """Write a film as a GIF."""
+    held, target = _load(path), _target(path, out, ".gif")
+    count = write_gif(held, target, size=size, fps=fps, frames=frames, look=look)
+    click.echo(f"{target}: {count} frames, {target.stat().st_size / 1e6:.2f} MB")
+
+
+def _load(path: str) -> Film:
+    """The film, or one sentence why not (OSError, ValueError)."""
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a film")
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no film {path}")
+    return Film.load(path)
+
+
+def _target(path: str, out: str | None, suffix: str) -> Path:
+    """Where the result goes; found out before the work is done."""
+    target = Path(out) if out is not None else Path(path).with_suffix(suffix)
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder, not the name of a file")
+    if not target.absolute().parent.is_dir():
+        raise FileNotFoundError(f"the folder {target.absolute().parent} does not exist")
+    if target.absolute() == Path(path).absolute() or (target.exists() and target.samefile(path)):
+        raise ValueError(f"{target} is the film itself: choose another name for the result")
+    return target
+
+
+def _page(held: Film, *, arrows: bool, mesh: bool) -> str:
+    scene = film_scene(held, 0, name=held.config.digest()[:16], autoplay=True, arrows=arrows, mesh=mesh)
+    return standalone(scene, title=f"A GAN learns {target_name(held)}")

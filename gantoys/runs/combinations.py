@@ -1,0 +1,46 @@
+"""Which fields of a run do not go together, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gantoys.maths.losses import LOSSES
+
+if TYPE_CHECKING:
+    from gantoys.runs.config import TrainConfig
+
+
+def combinations(config: TrainConfig) -> Iterator[tuple[bool, str]]:
+    """Whether a rule is broken, and the rule as a sentence."""
+    c = config
+    penalised = c.gp > 0 or c.gp0 > 0 or c.r1 > 0 or c.r2 > 0
+    compares = c.minibatch_kernels > 0 or c.minibatch_std
+    yield not c.d_steps and not c.g_steps, "d_steps and g_steps are both 0: nobody would move"
+    yield (
+        c.order == "simultaneous" and (c.d_steps, c.g_steps) != (1, 1),
+        "simultaneous moves come in pairs: with order simultaneous d_steps and g_steps must be 1",
+    )
+    yield c.batch % c.pac != 0, f"pac is {c.pac}: it must divide the batch, {c.batch}, without a rest"
+    yield c.batch // c.pac < 2, f"a batch of {c.batch} holds fewer than 2 packs of {c.pac} points"
+    yield (
+        c.label_smoothing > 0 and LOSSES[c.loss].paired,
+        f"label_smoothing needs a loss with a part for real points alone, which {c.loss} has not",
+    )
+    yield (
+        penalised and compares,
+        "a gradient penalty is about one point at a time, so it does not go with minibatch_kernels or minibatch_std, "
+        "by which D looks at the whole batch",
+    )
+    yield (
+        c.consensus > 0 and c.order != "simultaneous",
+        "consensus is about a step that both players take together: it needs order simultaneous",
+    )
+    yield (
+        c.unrolled > 0 and c.order == "simultaneous",
+        "unrolled looks ahead to the D that G will meet: it needs order alternating",
+    )
+    yield (
+        c.consensus > 0 and (c.unrolled > 0 or c.spectral_norm or c.batch_norm),
+        "consensus differentiates the whole step once more and goes with neither unrolled, spectral_norm nor batch_norm",
+    )

@@ -1,0 +1,70 @@
+"""When a run leaves the numbers that mean anything: at which step, what first, and why that may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from gantoys.maths.losses import LOSSES
+from gantoys.runs.config import TrainConfig
+from gantoys.training.game import Game
+
+EXPLODED = 1e5  # a weight beyond it: useful ones are below 100
+FAST = {"adam": 0.05, "rmsprop": 0.05, "sgd": 1.0, "momentum": 0.5}  # learning rates that are rarely survived
+
+
+class Diverged(Exception):
+    """The run left the numbers that mean anything. step: the step in which; the text is a sentence or two about it."""
+
+    def __init__(self, step: int, what: str, cause: str) -> None:
+        super().__init__(f"Diverged at step {step}: {what}. Likely cause: {cause}.")
+        self.step = step
+
+
+def healthy(game: Game) -> bool:
+    """Whether all numbers of both players are finite and not absurd."""
+    # a sum is not finite when one of its terms is not: one look at two numbers instead of at all
+    return all(float(p.theta.abs().max()) < EXPLODED for p in (game.d, game.g))
+
+
+def located(game: Game, safe: dict, until: int) -> Diverged:  # type: ignore[type-arg]
+    """The step and the first quantity at fault between the healthy state `safe` and step `until`, by taking the steps
+    again; the game is left there."""
+    game.restore(safe)
+    while game.taken < until:
+        now = game.now
+        game.step()
+        for name, values in _quantities(game):
+            if not bool(torch.isfinite(values).all()):
+                return Diverged(game.taken, f"{name} is no longer a finite number", cause(now))
+        if not healthy(game):
+            who = "D" if not float(game.d.theta.abs().max()) < EXPLODED else "G"
+            return Diverged(game.taken, f"a weight of {who} passed {EXPLODED:g}", cause(now))
+    return Diverged(game.taken, "a picture holds what is no finite number", cause(game.now))
+
+
+def _quantities(game: Game) -> Iterator[tuple[str, Tensor]]:
+    """In the order in which a step makes them."""
+    yield "D's output", torch.cat([game.passes.real, game.passes.fake], -2)
+    yield "D's gradient", game.d.grad
+    yield "a weight of D", game.d.theta
+    yield "G's gradient", game.g.grad
+    yield "a weight of G", game.g.theta
+
+
+def cause(now: TrainConfig) -> str:
+    """What in the fields in force is known to end like this."""
+    bounded = now.clip or now.spectral_norm or now.gp or now.gp0 or now.r1 or now.r2
+    for who, rate in (("D", now.lr_d), ("G", now.lr_g)):
+        if rate >= FAST[now.optimiser]:
+            return f"the learning rate of {who} is {rate:g}, far too large for {now.optimiser}"
+    if LOSSES[now.loss].lipschitz and not bounded:
+        return "nothing bounds the critic of this loss: it needs a gradient penalty, clipping or spectral norm"
+    weight, name = max((getattr(now, k), k) for k in ("gp", "gp0", "r1", "r2", "consensus", "historical_averaging"))
+    if weight * now.lr_d > 0.02:
+        return f"the weight of {name} is {weight:g}, too large for this learning rate"
+    if now.loss == "maximum-likelihood" or now.loss.startswith("f-"):
+        return "this loss grows exponentially with D's output: smaller learning rates, or R1, hold it"
+    return "D and G answer each other too strongly: smaller learning rates, or R1, calm them"

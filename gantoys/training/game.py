@@ -1,0 +1,164 @@
+"""The game of a config for some of its seeds: who moves when, and by which gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantoys.maths.losses import LOSSES
+from gantoys.runs.config import TrainConfig
+from gantoys.training.batches import Batches, Move, entropy, torch_generator
+from gantoys.training.closed_form import ClosedForm, covers
+from gantoys.training.networks import Network, discriminator_network, generator_network
+from gantoys.training.player import Player
+from gantoys.training.reference import Reference
+
+WEIGHTS = 100  # key of the first weights, beside the kinds of random numbers
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment inside one step, for slow motion. what: "sees real", "sees fake", "D moves" or "G moves". points
+    (S, n, d) and logits (S, n / pac, 1): what D looks at and says, where it looks."""
+
+    what: str
+    points: Tensor | None = None
+    logits: Tensor | None = None
+
+
+class Game:
+    """Both players of the seeds `members` of a config, and the random numbers they meet.
+
+    dtype: single precision, or double to check the mathematics. closed: whether gradients are written out rather than
+    found by autograd; None for the choice that `covers` makes. device: torch's name of one.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        members: range | None = None,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: str = "cpu",
+        closed: bool | None = None,
+    ) -> None:
+        self.config, self.members = config, members if members is not None else range(config.seeds)
+        self.seeds = tuple(config.seed + m for m in self.members)
+        self.batches = Batches(config, self.seeds, dtype, device)
+        segments = [config.at(step) for step in sorted({0, *(c.step for c in config.changes)})]
+        keeps_mean = any(c.historical_averaging > 0 for c in segments)
+        g, d = generator_network(config), discriminator_network(config)
+
+        def player(network: Network, which: int) -> Player:
+            generators = [torch_generator(entropy(seed, 0, WEIGHTS, which)) for seed in self.seeds]
+            theta = network.first(config.init, config.init_scale, generators).to(device=device, dtype=dtype)
+            return Player(network, theta, config.optimiser, keeps_mean)
+
+        self.g, self.d = player(g, 0), player(d, 1)
+        self.average = self.g.theta.clone() if config.ema else None
+        self.taken = 0
+        if closed is None:
+            closed = all(covers(c, g, d) for c in segments)
+        self.passes: ClosedForm | Reference = (ClosedForm if closed else Reference)(config, self.g, self.d)
+        self._set_fields()
+
+    def _set_fields(self) -> None:
+        """The fields in force at the step that comes next, and when they change again."""
+        self.now = self.config.at(self.taken)
+        later = [c.step for c in self.config.changes if c.step > self.taken]
+        self._until = min(later, default=self.config.steps + 1)
+
+    def noise(self) -> float:
+        """The deviation of the instance noise in the step that comes next."""
+        now = self.now
+        if not now.instance_noise or not now.instance_noise_steps:
+            return now.instance_noise
+        return now.instance_noise * max(0.0, 1 - self.taken / now.instance_noise_steps)
+
+    def step(self) -> None:
+        """One step: the moves of both players, in the order that the config says."""
+        for _ in self.moments(watched=False):
+            pass
+
+    def moments(self, *, watched: bool = True) -> Iterator[Moment]:
+        """One step, moment by moment; when it is exhausted it has done what `step` does, to the last bit."""
+        now, noise, passes = self.now, self.noise(), self.passes
+        if now.order == "simultaneous":
+            move = self.batches.for_d(now, self.taken, 0)
+            if isinstance(passes, Reference) and now.consensus:
+                passes.gradient_both(now, move, noise)
+            else:
+                passes.gradient_d(now, move, noise)
+                passes.gradient_g(now, move, noise)
+            if watched:
+                yield from self._looks(move)
+            self._move_d()
+            if watched:
+                yield Moment("D moves")
+            self._move_g()
+        else:
+            for k in range(now.d_steps):
+                move = self.batches.for_d(now, self.taken, k)
+                passes.gradient_d(now, move, noise)
+                if watched:
+                    yield from self._looks(move)
+                self._move_d()
+                if watched:
+                    yield Moment("D moves")
+            looks = LOSSES[now.loss].paired or now.feature_matching or now.unrolled > 0
+            for k in range(now.g_steps):
+                passes.gradient_g(now, self.batches.for_g(now, self.taken, k, real=looks), noise)
+                self._move_g()
+        self.taken += 1
+        if self.taken >= self._until:
+            self._set_fields()
+        if watched and now.g_steps:
+            yield Moment("G moves")
+
+    def _looks(self, move: Move) -> Iterator[Moment]:
+        real, fake = self.passes.real, self.passes.fake
+        shape = (len(self.seeds), -1, 1)
+        yield Moment("sees real", move.real, real.reshape(shape).clone())
+        yield Moment("sees fake", self.generated(move.z), fake.reshape(shape).clone())
+
+    def _move_d(self) -> None:
+        now = self.now
+        self.d.move(now.lr_d, now.beta1, now.beta2, now.historical_averaging)
+        if now.clip:
+            self.d.theta.clamp_(-now.clip, now.clip)
+
+    def _move_g(self) -> None:
+        now = self.now
+        self.g.move(now.lr_g, now.beta1, now.beta2, now.historical_averaging)
+        if self.average is not None:
+            self.average.lerp_(self.g.theta, 1 - now.ema)
+
+    def generated(self, z: Tensor) -> Tensor:
+        """The points of z (S, n, noise_dim) as G is shown: its running average where the config keeps one."""
+        flat = self.average if self.average is not None else self.g.theta
+        return self.g.network(flat, z, self.g.memory)[0]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that decides what comes next, as copies."""
+        return {name: t.detach().cpu().numpy().copy() for name, t in self._tensors().items()} | {
+            "step": np.array(self.taken, np.int64)
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state that `state` gave. Raises ValueError when it belongs to another game."""
+        tensors = self._tensors()
+        wanted = {name: tuple(t.shape) for name, t in tensors.items()} | {"step": ()}
+        if {name: np.shape(a) for name, a in state.items()} != wanted:
+            raise ValueError("the saved state belongs to another run")
+        for name, tensor in tensors.items():
+            tensor.copy_(torch.from_numpy(np.array(state[name])))
+        self.taken = int(state["step"])
+        self._set_fields()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        named = {f"{who}-{k}": t for who, p in (("g", self.g), ("d", self.d)) for k, t in p.tensors().items()}
+        return named | ({"average": self.average} if self.average is not None else {})

@@ -1,0 +1,166 @@
+"""Both players' gradients by autograd: every remedy, every activation, and what the closed form is held to.
+
+Losses are means over the points of a seed and sums over the seeds: the seeds never meet, so the gradient of the sum
+holds each seed's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gantoys.maths.losses import LOSSES
+from gantoys.runs.config import TrainConfig
+from gantoys.training.batches import Move
+from gantoys.training.layers import pack
+from gantoys.training.optimisers import OPTIMISERS, State
+from gantoys.training.player import Player
+
+Gradient = Callable[[Tensor], Tensor]
+
+
+def unrolled(
+    loss_d: Callable[[Tensor], Tensor],
+    psi: Tensor,
+    state: State,
+    *,
+    optimiser: str,
+    steps: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    clip: float = 0.0,
+) -> Tensor:
+    """D's numbers after `steps` moves down loss_d(psi), as a function of all that the loss depends on.
+
+    The moves are those of the inner optimiser, from its present state, and autograd goes through them (Metz et al. 2017,
+    eq. 5 and 9): with the moves held fixed, half of the answer would be missing.
+    """
+    rule = OPTIMISERS[optimiser]
+    psi = psi.detach().requires_grad_(True)
+    for _ in range(steps):
+        (grad,) = torch.autograd.grad(loss_d(psi), psi, create_graph=True)
+        psi, state = rule.moved(psi, grad, state, lr, beta1, beta2)
+        if clip:
+            psi = psi.clamp(-clip, clip)
+    return psi
+
+
+class Reference:
+    """Gradients of any config. `real`, `fake`: what D said in its last move, (S, packs, 1)."""
+
+    def __init__(self, config: TrainConfig, g: Player, d: Player) -> None:
+        self.config, self.g, self.d, self.pac = config, g, d, config.pac
+        self.real = self.fake = g.theta.new_zeros(g.seeds, config.batch // config.pac, 1)
+
+    # --- what D and G minimise
+
+    def loss_d(
+        self, now: TrainConfig, psi: Tensor, real: Tensor, fake: Tensor, between: Tensor | None, *, learning: bool = False
+    ) -> Tensor:
+        """D's loss with its penalties, summed over the seeds; real and fake are packs (S, packs, pac d)."""
+        judge, loss = self.d.network, LOSSES[now.loss]
+        if learning:
+            judge.refresh(psi, self.d.memory)
+        a_real, a_fake = judge(psi, real, self.d.memory)[0], judge(psi, fake, self.d.memory)[0]
+        if learning:
+            self.real, self.fake = a_real.detach(), a_fake.detach()
+        terms = loss.discriminator_loss(a_real, a_fake)
+        if now.label_smoothing:
+            terms = terms + now.label_smoothing * (loss.fake(a_real) - loss.real(a_real))
+        total: Tensor = terms.mean((1, 2)).sum()
+        if now.r1:
+            total = total + now.r1 / 2 * self._slope(psi, real).square().sum(-1).mean(1).sum()
+        if now.r2:
+            total = total + now.r2 / 2 * self._slope(psi, fake).square().sum(-1).mean(1).sum()
+        if (now.gp or now.gp0) and between is not None:
+            slope = self._slope(psi, torch.lerp(fake.detach(), real, between))
+            if now.gp:
+                norm = torch.linalg.vector_norm(slope, dim=-1)
+                total = total + now.gp * (norm - 1).square().mean(1).sum()
+            if now.gp0:
+                total = total + now.gp0 * slope.square().sum(-1).mean(1).sum()
+        return total
+
+    def _slope(self, psi: Tensor, x: Tensor) -> Tensor:
+        """dD/dx at each point."""
+        if not x.requires_grad:
+            x = x.detach().requires_grad_(True)
+        said = self.d.network(psi, x, self.d.memory)[0]
+        (slope,) = torch.autograd.grad(said.sum(), x, create_graph=True)
+        return slope
+
+    def loss_g(
+        self, now: TrainConfig, psi: Tensor, real: Tensor | None, fake: Tensor, *, beside: Tensor | None = None
+    ) -> Tensor:
+        """G's loss, summed over the seeds. beside: as in `Network`, for packs that are not a whole batch."""
+        judge, loss = self.d.network, LOSSES[now.loss]
+        a_fake, features = judge(psi, fake, self.d.memory, beside=beside)
+        if now.feature_matching:
+            assert real is not None
+            wanted = judge(psi, real, self.d.memory)[1].mean(1)
+            # Salimans et al. 2016, section 3.1
+            matched: Tensor = (features.mean(1) - wanted).square().sum()
+            return matched
+        a_real = judge(psi, real, self.d.memory)[0] if loss.paired and real is not None else None
+        return loss.generator_loss(a_real, a_fake).mean((1, 2)).sum()
+
+    # --- points
+
+    def _made(self, theta: Tensor, move: Move, noise: float, *, learning: bool) -> Tensor:
+        fake = self.g.network(theta, move.z, self.g.memory, learning=learning)[0]
+        if move.instance_fake is not None:
+            fake = fake + noise * move.instance_fake
+        return pack(fake, self.pac)
+
+    def _seen(self, move: Move, noise: float) -> Tensor | None:
+        if move.real is None:
+            return None
+        real = move.real if move.instance_real is None else move.real + noise * move.instance_real
+        return pack(real, self.pac)
+
+    # --- gradients
+
+    @torch.enable_grad()
+    def gradient_d(self, now: TrainConfig, move: Move, noise: float) -> None:
+        """Writes the gradient of D's loss. noise: deviation of the instance noise."""
+        real = self._seen(move, noise)
+        assert real is not None
+        with torch.no_grad():
+            fake = self._made(self.g.theta, move, noise, learning=True)
+        psi = self.d.theta.detach().requires_grad_(True)
+        loss = self.loss_d(now, psi, real, fake, move.between, learning=True)
+        self.d.grad.copy_(torch.autograd.grad(loss, psi)[0])
+
+    @torch.enable_grad()
+    def gradient_g(self, now: TrainConfig, move: Move, noise: float) -> None:
+        """Writes the gradient of G's loss."""
+        theta, psi = self.g.theta.detach().requires_grad_(True), self.d.theta
+        real, fake = self._seen(move, noise), self._made(theta, move, noise, learning=True)
+        if now.unrolled:
+            assert real is not None
+            psi = unrolled(
+                lambda psi: self.loss_d(now, psi, real, fake, move.between),
+                psi, self.d.state, optimiser=self.d.optimiser, steps=now.unrolled,
+                lr=now.lr_d, beta1=now.beta1, beta2=now.beta2, clip=now.clip,
+            )  # fmt: skip
+        loss = self.loss_g(now, psi, real, fake)
+        self.g.grad.copy_(torch.autograd.grad(loss, theta)[0])
+
+    @torch.enable_grad()
+    def gradient_both(self, now: TrainConfig, move: Move, noise: float) -> None:
+        """Writes both gradients at once with the consensus term: v + gamma grad |v|^2 / 2 (Mescheder et al. 2017)."""
+        theta = self.g.theta.detach().requires_grad_(True)
+        psi = self.d.theta.detach().requires_grad_(True)
+        real, fake = self._seen(move, noise), self._made(theta, move, noise, learning=True)
+        assert real is not None
+        (v_d,) = torch.autograd.grad(
+            self.loss_d(now, psi, real, fake, move.between, learning=True), psi, create_graph=True
+        )
+        (v_g,) = torch.autograd.grad(self.loss_g(now, psi, real, fake), theta, create_graph=True)
+        length = now.consensus / 2 * (v_d.square().sum() + v_g.square().sum())
+        more_g, more_d = torch.autograd.grad(length, (theta, psi))
+        self.g.grad.copy_((v_g + more_g).detach())
+        self.d.grad.copy_((v_d + more_d).detach())

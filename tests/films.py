@@ -1,0 +1,108 @@
+"""Films made by hand from closed forms, so that tests of what shows them need no training."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm
+
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.film import Film
+from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE, FilmWriter
+
+Array = np.ndarray
+SMALL: dict[str, Any] = {"steps": 100, "frames": 6, "grid": 12, "shown": 64}
+
+
+def config_of(**fields: Any) -> TrainConfig:
+    return TrainConfig.build(SMALL | fields)
+
+
+def write(path: Path, config: TrainConfig, statics: dict[str, Array], frames: list[dict[str, Any]]) -> Film:
+    """The film of these arrays at `path`."""
+    writer = FilmWriter(path, config, statics)
+    for k, arrays in enumerate(frames):
+        writer.append(arrays, 0.01 * k)
+    return Film.load(writer.finish("done"))
+
+
+def numbers(**known: float) -> dict[str, float]:
+    names = ("loss_d", "loss_g", "value", "js", "d_real", "d_fake", "grad_d", "grad_g")
+    return dict.fromkeys(names, 0.5) | known
+
+
+def line_film(path: Path, **fields: Any) -> Film:
+    """G's law is normal and moves from N(-4, 0.5) to N(0, 1.5); D's logit is a growing part of the best one's.
+
+    All is computed on the cells, by sums: JS and V(D, G) are those of the piecewise constant densities.
+    """
+    config = config_of(**({"toy": "bimodal", "noise_dim": 1} | fields))
+    target, rng = config.target(), np.random.default_rng(5)
+    real = target.sample(config.shown, rng)[:, None]
+    low, high = (float(v) for v in target.box)
+    room = 0.15 * (high - low)
+    edges = np.linspace(low - room, high + room, 4 * config.grid + 2)
+    x, cell = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
+    if hasattr(target, "kinds"):
+        p = np.mean([target.density(x + cell * u) for u in np.linspace(-0.45, 0.45, 10)], axis=0)
+    else:
+        p = np.histogram(target.sample(50_000, rng), edges)[0] / 50_000 / cell
+    z = rng.permutation(norm.ppf((np.arange(config.shown) + 0.5) / config.shown))
+    frames = []
+    steps = config.recorded_steps()
+    for step in steps:
+        t = step / config.steps
+        mean, std = -4 + 4 * t, 0.5 + t
+        q = np.diff(norm.cdf(edges, mean, std)) / cell
+        best = np.log(np.maximum(p, 1e-30)) - np.log(np.maximum(q, 1e-30))
+        logits = (0.2 + 0.7 * t) * np.clip(best, -12, 12)
+        middle = (p + q) / 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            js = 0.5 * cell * (np.nansum(p * np.log(p / middle)) + np.nansum(q * np.log(q / middle)))
+        value = -cell * np.sum(p * np.logaddexp(0, -logits) + q * np.logaddexp(0, logits))
+        samples = (mean + std * z)[:, None]
+        frames.append(
+            {
+                "step": step,
+                "samples": samples,
+                "arrows": (0.02 * (1.2 - t) * (2 - samples))[: min(ARROWS, config.shown)],
+                "logits": logits,
+                "density": q,
+                "mesh": mean + std * np.linspace(-2.5, 2.5, MESH_LINE)[:, None],
+                **numbers(js=js, value=value),
+            }
+        )
+    return write(path, config, {"real": real, "grid_x": x, "density_real": p}, frames)
+
+
+def plane_film(path: Path, **fields: Any) -> Film:
+    """G's points go from a blob at the left to the target's; D is sure at first and gives up at the end."""
+    config = config_of(**fields)
+    target, rng = config.target(), np.random.default_rng(6)
+    real, goal = target.sample(config.shown, rng), target.sample(config.shown, rng)
+    low_x, high_x, low_y, high_y = (float(v) for v in target.box)
+    wide, high = high_x - low_x, high_y - low_y
+    grid_x = np.linspace(low_x - 0.1 * wide, high_x + 0.1 * wide, config.grid)
+    grid_y = np.linspace(low_y - 0.1 * high, high_y + 0.1 * high, config.grid)
+    z = rng.standard_normal((config.shown, 2))
+    blob = np.array([low_x + 0.25 * wide, (low_y + high_y) / 2]) + 0.05 * wide * z
+    node = np.stack(np.meshgrid(*2 * (np.linspace(-2, 2, MESH),), indexing="ij"), -1)
+    frames = []
+    steps = config.recorded_steps()
+    for step in steps:
+        t = step / config.steps
+        samples = (1 - t) * blob + t * goal
+        x, y = np.meshgrid((grid_x - low_x) / wide, (grid_y - low_y) / high)
+        logits = 6 * (1 - t) * (np.hypot(x - 0.25, y - 0.5) - 0.35) / 0.2
+        many = min(ARROWS, config.shown)
+        frames.append(
+            {
+                "step": step,
+                "samples": samples,
+                "arrows": 0.003 * (goal - samples)[:many],
+                "logits": logits,
+                "mesh": blob.mean(0) + node * wide * (0.05 + 0.15 * t),
+                **numbers(js=np.log(2) * (1 - t) + 0.02, value=-1.386 + 0.8 * (1 - t)),
+            }
+        )
+    return write(path, config, {"real": real, "grid_x": grid_x, "grid_y": grid_y}, frames)
