@@ -1,4 +1,4 @@
-"""The matrix products of one training step and nothing else: how fast a step could be if all else were free.
+"""The matrix products of one training step and nothing else: its time by `torch.mm` if all else were free.
 
 The networks are chains of `torch.addmm` and `torch.mm` into buffers that are there already; activations, losses, random
 numbers and Adam are left out, and so are sums over the batch (gradients of biases) and products with a row that is the

@@ -75,9 +75,9 @@ CASES = {
         Case("W0", "8 wide, batch 150, SGD, two moves of D", _EXPLAINER, (1024, 384), 6, least=40 * BROWSER_RATE),
         Case("W1", "128 wide, batch 256", {}, (256, 128), 12, least_times=2.0, least_share=0.9),
         Case("W2", "W1 with WGAN-GP", _PENALISED, (192, 80), 12, least_times=2.2, least_share=0.9),
-        Case("W3", "16 seeds of W1, two cores", {"seeds": 16}, (64, 64), 16, 4, processes=2, least_times=3.5),
+        Case("W3", "16 seeds of W1, two cores", {"seeds": 16}, (128, 128), 18, 3, processes=2, least_times=3.5),
         Case("W4", "32 wide, batch 128", _NARROW, (1536, 384), 7, least_times=6.0),
-        Case("W5", "16 seeds of W4", {**_NARROW, "seeds": 16}, (256, 192), 8, 2, least_times=14.0),
+        Case("W5", "16 seeds of W4", {**_NARROW, "seeds": 16}, (768, 192), 9, 3, least_times=14.0),
     )
 }  # fmt: skip
 OPTIMISERS = {"adam": textbook.adam, "sgd": textbook.sgd}

@@ -22,7 +22,8 @@ FLOORS = {
     "gantoys.pictures": 4,
     "gantoys.ui": 5,
     "gantoys.studies": 5,
-    "gantoys.__main__": 6,
+    "gantoys.commands": 6,
+    "gantoys.__main__": 7,
     "pages": 6,
     "app": 6,
 }

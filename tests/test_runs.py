@@ -35,7 +35,7 @@ def arrays(config: TrainConfig, step: int) -> dict[str, np.ndarray]:
 def writer(path: Path, config: TrainConfig = SMALL) -> FilmWriter:
     rng = np.random.default_rng(0)
     axis = np.linspace(-2, 2, config.grid)
-    return FilmWriter(path, config, real=rng.normal(size=(config.shown, 2)), grid_x=axis, grid_y=axis)
+    return FilmWriter(path, config, {"real": rng.normal(size=(config.shown, 2)), "grid_x": axis, "grid_y": axis})
 
 
 def write(path: Path, config: TrainConfig = SMALL, status: str = "done") -> Path:

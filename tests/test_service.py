@@ -18,6 +18,7 @@ from gantoys.__main__ import main
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.store import Store
+from gantoys.service import nursery as nurseries
 from gantoys.service.local import Progress, seed_range, train_to_file
 from gantoys.service.nursery import Nursery, nursery
 from gantoys.service.places import film_paths, unfinished
@@ -273,21 +274,34 @@ def test_a_warm_worker_shows_its_first_frame_within_a_second(make: Callable[...,
     assert time.monotonic() - begin < 1.0
 
 
-def test_workers_start_without_a_nursery_too(make: Callable[..., RunService], monkeypatch: pytest.MonkeyPatch) -> None:
-    without = make(nursery=lambda: None)
-    run = without.ask(SHORT)
-    assert int(stat(pid(run))[1]) == os.getpid(), "this process's child"
-    assert finish(run) == "done"
-    # one that dies before it is ready
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    broken = Nursery()
-    late = Worker(task(without.store, SHORT.changed(seed=8)), broken)
-    broken.process.kill()
-    until(lambda: not late.running(), "its end", 30)
-    assert late.code == 0 and isinstance(late.complaint(), str) and late.pid is not None
-    late.end()
-    broken.close()
-    assert without.store.find(SHORT.changed(seed=8)) is not None
+def test_workers_start_without_a_nursery_too(tmp_path: Path) -> None:
+    store, gone = Store(tmp_path), Nursery()
+    worker = Worker(task(store, SHORT), gone)
+    gone.process.kill()  # before it is ready
+    until(lambda: worker.pid is not None, "the worker starts")
+    assert int(stat(worker.pid or 0)[1]) == os.getpid(), "this process's child"
+    until(lambda: not worker.running(), "its end")
+    assert worker.code == 0 and worker.complaint() == "" and store.find(SHORT) is not None
+    worker.end()
+    gone.close()
+
+
+def test_there_is_no_second_nursery_after_one_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Nursery] = []
+
+    class Dying(Nursery):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self)
+            self.process.kill()
+            self.process.wait()
+
+    monkeypatch.setattr(nurseries, "_nursery", None)
+    monkeypatch.setattr(nurseries, "_started", 0)
+    monkeypatch.setattr(nurseries, "Nursery", Dying)
+    assert nursery(start=False) is None and not made
+    assert nursery() is made[0] and nursery() is None and len(made) == 1
+    made[0].close()
 
 
 def task(store: Store, config: TrainConfig) -> Task:
@@ -316,7 +330,7 @@ def test_when_the_nursery_dies_its_workers_end_and_their_runs_are_finished_by_ot
     mine = Nursery()
     assert mine.wait_until_ready(60)
     service = make(nursery=lambda: mine if not mine.gone else None)
-    run = service.ask(LONG.changed(steps=4000))
+    run = service.ask(LONG.changed(steps=1500, frames=100))
     until(lambda: has_frames(run), "frames")
     worker = pid(run)
     mine.process.kill()

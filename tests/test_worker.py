@@ -16,6 +16,8 @@ from gantoys.runs.film import Film, read_new
 from gantoys.runs.groups import groups
 from gantoys.runs.store import Store
 from gantoys.service.environment import environment
+from gantoys.service.nursery import nursery
+from gantoys.service.process import Task, Worker
 from gantoys.training import loop
 from gantoys.training.filming import record
 
@@ -43,6 +45,13 @@ def start(film: Path, config: TrainConfig, *options: object) -> subprocess.Popen
     worker.stdin.write(config.canonical_json().encode() + b"\n")
     worker.stdin.flush()
     return worker
+
+
+def forked(task: Task) -> Worker:
+    """A worker that need not import torch first."""
+    warm = nursery()
+    assert warm is not None
+    return Worker(task, warm)
 
 
 def ended(worker: subprocess.Popen[bytes], seconds: float = 60) -> int:
@@ -131,16 +140,16 @@ def test_a_run_that_goes_on_makes_the_film_of_one_that_was_never_interrupted(
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
 def test_a_worker_that_was_ended_is_gone_on_with_by_another_process(tmp_path: Path, how: str) -> None:
     config = LONG.changed(steps=3000)
-    options = ("--store", tmp_path / "store")
-    first = start(tmp_path / "a.film", config, *options)
-    wait_for_frames(tmp_path / "a.film.part", 60)
-    first.send_signal(getattr(signal, how))
-    assert ended(first) == (4 if how == "SIGTERM" else -signal.SIGKILL)
-    left = len(read_new(tmp_path / "a.film.part"))
-    assert 60 <= left < 400 and list((tmp_path / "store" / "states").glob("*.state"))
-    again = start(tmp_path / "a.film", config, *options, "--from", tmp_path / "a.film.part")
+    film, part, store = (tmp_path / name for name in ("a.film", "a.part", "store"))
+    first = forked(Task(config, film, part, range(1), store=store))
+    wait_for_frames(part, 60)
+    assert first.pid is not None
+    os.kill(first.pid, getattr(signal, how))
+    assert first.wait(30) and first.code == (4 if how == "SIGTERM" else -signal.SIGKILL)
+    assert 60 <= len(read_new(part)) < 400 and list((store / "states").glob("*.state"))
+    again = forked(Task(config, film, tmp_path / "b.part", range(1), store=store, source=part))
     record(config, tmp_path / "b.film")
-    assert ended(again) == 0
+    assert again.wait(60) and again.code == 0 and part.exists()
     assert frame_bytes(tmp_path / "a.film") == frame_bytes(tmp_path / "b.film")
 
 
@@ -192,6 +201,14 @@ def test_a_damaged_state_is_passed_over(whole: tuple[Path, Store], tmp_path: Pat
     assert starts == [512] and frame_bytes(tmp_path / "b.film") == frame_bytes(film)
 
 
+def test_a_state_of_another_version_is_passed_over(whole: tuple[Path, Store], tmp_path: Path) -> None:
+    film, _ = whole
+    mine = Store(tmp_path / "store")
+    mine.keep(RUN, range(1), 768, {"step": np.array(768), "w": np.zeros(3)}, 1.0)
+    assert record(RUN, tmp_path / "b.film", store=mine, source=film) == "done"
+    assert frame_bytes(tmp_path / "b.film") == frame_bytes(film)
+
+
 # --- several seeds
 
 
@@ -200,9 +217,8 @@ def test_each_member_has_a_film_that_does_not_depend_on_which_ones_were_asked_fo
     config = SMALL.changed(seeds=3, seed=4, width=width)
     assert len(groups(config)) == (1 if width == 16 else 3)
     record(config, tmp_path / "all.film")
-    worker = start(tmp_path / "one.film", config, "--member", 1)
+    record(config, tmp_path / "one.film", members=range(1, 2))
     record(config, tmp_path / "two.film", members=range(1, 3), number=5)
-    assert ended(worker) == 0
     assert sorted(os.listdir(tmp_path)) == [
         "all-0.film", "all-1.film", "all-2.film", "one.film", "two-5.film", "two-6.film",
     ]  # fmt: skip
@@ -228,23 +244,18 @@ def test_several_seeds_go_on_together(tmp_path: Path, starts: list[int]) -> None
 # --- ends and faults
 
 
-@pytest.mark.parametrize("how", ["the pipe closes", "SIGTERM"])
-def test_a_worker_stops_at_once_and_keeps_the_film_so_far(tmp_path: Path, how: str) -> None:
-    film = tmp_path / "a.film"
+def test_a_worker_stops_at_once_and_keeps_the_film_so_far_when_its_pipe_closes(tmp_path: Path) -> None:
+    film, part = tmp_path / "a.film", tmp_path / "a.film.part"
     worker = start(film, LONG)
-    wait_for_frames(tmp_path / "a.film.part")
+    wait_for_frames(part)
+    assert worker.stdin is not None
     begin = time.monotonic()
-    if how == "SIGTERM":
-        worker.send_signal(signal.SIGTERM)
-    else:
-        assert worker.stdin is not None
-        worker.stdin.close()
-    while read_new(tmp_path / "a.film.part").status == "running":
-        assert time.monotonic() - begin < 1, "the loop looks at the flag between two steps"
+    worker.stdin.close()
+    while read_new(part).status == "running":
+        assert time.monotonic() - begin < 1, "the loop looks at the flag every few steps"
         time.sleep(0.01)
-    assert ended(worker) == 4
-    assert not film.exists()
-    assert Film.load(tmp_path / "a.film.part").status == "stopped"
+    assert ended(worker) == 4 and not film.exists()
+    assert Film.load(part).status == "stopped"
 
 
 def test_a_run_that_leaves_the_finite_numbers_keeps_its_film_and_says_at_which_step(tmp_path: Path) -> None:
@@ -261,9 +272,9 @@ def test_a_run_that_leaves_the_finite_numbers_keeps_its_film_and_says_at_which_s
 
 def test_two_processes_may_make_the_same_film_at_once(tmp_path: Path) -> None:
     film, config = tmp_path / "a.film", SMALL.changed(steps=400)
-    both = [start(film, config, "--part", tmp_path / f"{k}.part") for k in range(2)]
+    both = [forked(Task(config, film, tmp_path / f"{k}.part", range(1))) for k in range(2)]
     record(config, tmp_path / "b.film")
-    assert [ended(worker) for worker in both] == [0, 0]
+    assert all(worker.wait(60) and worker.code == 0 for worker in both)
     assert frame_bytes(film) == frame_bytes(tmp_path / "b.film") and Film.load(film).status == "done"
     assert sorted(os.listdir(tmp_path)) == ["a.film", "b.film"]
 
@@ -274,7 +285,6 @@ def test_two_processes_may_make_the_same_film_at_once(tmp_path: Path) -> None:
         (b'{"steps":0}\n', (), "steps is 0: it must be a whole number from 1 to 500000"),
         (b"\xff\xfe\n", (), "the config is not written as JSON"),
         (b"x" * 70_000, (), "at most 65536 are read"),
-        (b"", (), "the config is not written as JSON"),
         (b"{}\n", ("--members", "0:2"), "members A:B must lie within 0:1, got '0:2'"),
         (b"{}\n", ("--member", "x"), "members A:B must lie within 0:1, got 'x'"),
     ],
@@ -306,29 +316,27 @@ def test_a_full_disk_ends_in_one_sentence_and_loses_no_frame_that_was_written(tm
     assert left.status == "running" and len(left) >= 1 and left.step[-1] < 50
 
 
-def test_a_run_goes_on_when_the_disk_takes_no_more_states(tmp_path: Path) -> None:
-    config = TrainConfig(steps=300, frames=2, grid=2, shown=16, batch=16, width=128)
-    done = limited(tmp_path, config, "--store", tmp_path / "store")
-    assert done.returncode == 0 and done.stderr.decode().startswith("states are not kept")
-    assert done.stderr.count(b"\n") == 1
-    assert Film.load(tmp_path / "a.film").status == "done" and not os.listdir(tmp_path / "store" / "states")
-
-
-def test_a_place_that_is_gone_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    worker = start(tmp_path / "nowhere" / "a.film", SMALL)
-    code = worker.wait(60)
-    assert worker.stderr is not None
-    assert code == 2 and b"the film cannot be written" in worker.stderr.read()
-    ended(worker)
-    assert not os.listdir(tmp_path)
+def test_a_run_goes_on_when_no_state_can_be_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path / "store")
+    store.states.write_text("in the way")
+    assert record(RUN.changed(steps=600), tmp_path / "a.film", store=store) == "done"
+    error = capsys.readouterr().err
+    assert error.startswith("states are not kept: ") and error.count("\n") == 1
+    assert Film.load(tmp_path / "a.film").status == "done"
 
 
 def test_a_worker_needs_at_most_300_megabytes_for_the_default_config(tmp_path: Path) -> None:
-    (tmp_path / "c.json").write_text(TrainConfig(steps=60, frames=10).canonical_json())
-    process = subprocess.Popen(
-        command(tmp_path / "a.film", "--config", tmp_path / "c.json"), cwd=ROOT, env=environment()
+    """The worker says how much it was itself, started by a small shell: a process inherits its starter's high mark."""
+    config = tmp_path / "c.json"
+    config.write_text(TrainConfig(steps=100, frames=10).canonical_json())
+    code = (
+        "import resource, sys; from gantoys.training import worker\n"
+        "print(worker.main(sys.argv[1:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    done = subprocess.run(
+        ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", code, tmp_path / "a.film", "--config", config],
+        cwd=ROOT, capture_output=True, env=environment(), timeout=60,
+    )  # fmt: skip
+    status, most = map(int, done.stdout.split())
     unit = 1 if sys.platform == "darwin" else 1024
-    assert process.returncode == 0 and usage.ru_maxrss * unit <= 300e6
+    assert status == 0 and 50 * 2**20 < most * unit <= 300 * 2**20

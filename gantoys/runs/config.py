@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -154,9 +155,7 @@ class TrainConfig(GameFields, NetworkFields, OptimiserFields, RemedyFields, Film
 
     def target(self) -> Target:
         """The distribution of the real data."""
-        toy = parse(self.toy)
-        assert isinstance(toy, Target)  # the validator saw to it
-        return toy
+        return _target(self.toy)
 
     @property
     def dim(self) -> int:
@@ -195,6 +194,13 @@ class TrainConfig(GameFields, NetworkFields, OptimiserFields, RemedyFields, Film
         # the largest of ideal[j] + (k - j) over j <= k: at least one step between pictures; the end stays in reach
         k = np.arange(count)
         return np.minimum(np.maximum.accumulate(ideal - k) + k, self.steps - (count - 1 - k))
+
+
+@lru_cache(maxsize=32)
+def _target(notation: str) -> Target:
+    toy = parse(notation)
+    assert isinstance(toy, Target)  # the validator saw to it
+    return toy
 
 
 def problem(error: ValidationError) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,10 @@ from gantoys.runs.film_file import FilmReader, frozen
 
 Array = np.ndarray
 _EMPTY = {name: frozen(np.empty(0, "<f4")) for name in ("grid_y", "density_real")}
+_GROWS = (
+    "step", "samples", "arrows", "logits", "mesh", "density", "loss_d", "loss_g", "value", "js", "d_real", "d_fake",
+    "grad_d", "grad_g",
+)  # fmt: skip
 STATUSES = ("running", "done", "diverged", "stopped")
 
 
@@ -81,13 +85,25 @@ class Film:
     def surface(self) -> Array:
         """What D says about p_data / (p_data + p_G) on the grid, shape of logits, in [0, 1], single precision.
 
-        For a loss whose critic does not tell that ratio: the sigmoid of the logit, 1/2 where the critic is 0.
+        While the loss in force is one whose critic does not tell that ratio: the sigmoid of the logit, 1/2 where the
+        critic is 0.
         """
-        told = probability(LOSSES[self.config.loss], self.logits)
-        if told is not None:
-            return told.astype(np.float32)
-        # tanh does not overflow where exp would
-        return 0.5 + 0.5 * np.tanh(0.5 * self.logits.astype(np.float32))
+        out = np.empty(self.logits.shape, np.float32)
+        begins = sorted({0, *(c.step for c in self.config.changes if c.field == "loss")})
+        for begin, end in zip(begins, [*begins[1:], np.inf], strict=True):
+            here = (self.step >= begin) & (self.step < end)
+            a = self.logits[here].astype(np.float32)
+            told = probability(LOSSES[self.config.at(begin).loss], a)
+            # tanh does not overflow where exp would
+            out[here] = told if told is not None else 0.5 + 0.5 * np.tanh(0.5 * a)
+        return out
+
+    def joined(self, new: Film) -> Film:
+        """This film with the frames of `new`, which begin where it ends. Raises ValueError for frames of another run."""
+        if new.config != self.config or new.member != self.member or new.first != self.first + len(self):
+            raise ValueError("these frames do not follow on this film")
+        grown: dict[str, Any] = {name: frozen(np.concatenate([getattr(self, name), getattr(new, name)])) for name in _GROWS}
+        return replace(self, **grown, seconds=new.seconds, status=new.status, message=new.message)
 
     @property
     def best(self) -> Array:

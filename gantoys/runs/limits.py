@@ -18,7 +18,7 @@ UNROLLED = 10
 NOISE_DIM = 64
 FRAMES = 400
 GRID = 96
-SHOWN = 2_000
+SHOWN = 2_500  # as many as the published protocols judge
 SEED = 2**31 - 1
 TOY_TEXT = 2_000  # characters of the toy's notation
 POINTS_TEXT = 40_000  # characters of a notation that lists points
@@ -26,7 +26,7 @@ CONFIG_TEXT = 65_536  # characters of a config written as JSON, checked before i
 TOY_REACH = 1_000.0  # positions are stored as 16-bit floats, which end at 65504
 
 # what a run may cost: each value of a config may be fine and their product still be too much
-RUN_FLOPS = 1e15  # some hours of one core: the full budget of the published protocols
+RUN_FLOPS = 1e16  # a day of one core: the full budget of the published protocols, ten seeds each
 VISITOR_FLOPS = 1e12  # what one visitor of the dashboard may ask for: about half a minute of one core
 
 # what a film may be

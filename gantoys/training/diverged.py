@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
+from gantoys.training.closed_form import ClosedForm
 from gantoys.training.game import Game
+from gantoys.training.reference import Reference
 
 EXPLODED = 1e5  # a weight beyond it: useful ones are below 100
 FAST = {"adam": 0.05, "rmsprop": 0.05, "sgd": 1.0, "momentum": 0.5}  # learning rates that are rarely survived
@@ -25,18 +28,18 @@ class Diverged(Exception):
 
 def healthy(game: Game) -> bool:
     """Whether all numbers of both players are finite and not absurd."""
-    # a sum is not finite when one of its terms is not: one look at two numbers instead of at all
+    # the largest of numbers one of which is nan is nan, and nan is not below anything
     return all(float(p.theta.abs().max()) < EXPLODED for p in (game.d, game.g))
 
 
-def located(game: Game, safe: dict, until: int) -> Diverged:  # type: ignore[type-arg]
+def located(game: Game, safe: Mapping[str, np.ndarray], until: int) -> Diverged:
     """The step and the first quantity at fault between the healthy state `safe` and step `until`, by taking the steps
     again; the game is left there."""
     game.restore(safe)
     while game.taken < until:
-        now = game.now
+        now, passes = game.now, game.passes
         game.step()
-        for name, values in _quantities(game):
+        for name, values in _quantities(game, passes):
             if not bool(torch.isfinite(values).all()):
                 return Diverged(game.taken, f"{name} is no longer a finite number", cause(now))
         if not healthy(game):
@@ -45,9 +48,9 @@ def located(game: Game, safe: dict, until: int) -> Diverged:  # type: ignore[typ
     return Diverged(game.taken, "a picture holds what is no finite number", cause(game.now))
 
 
-def _quantities(game: Game) -> Iterator[tuple[str, Tensor]]:
+def _quantities(game: Game, passes: ClosedForm | Reference) -> Iterator[tuple[str, Tensor]]:
     """In the order in which a step makes them."""
-    yield "D's output", torch.cat([game.passes.real, game.passes.fake], -2)
+    yield "D's output", torch.cat([passes.real, passes.fake], -2)
     yield "D's gradient", game.d.grad
     yield "a weight of D", game.d.theta
     yield "G's gradient", game.g.grad

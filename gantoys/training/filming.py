@@ -68,13 +68,32 @@ def record(
 def _record_group(
     config: TrainConfig, group: range, wanted: range, names: Names, stop: threading.Event, store: Store | None
 ) -> str:
+    start, films = _start(config, group, wanted, names, store)
+    if start is None:
+        return _film(config, group, wanted, names, stop, store)
+    try:
+        return _film(config, group, wanted, names, stop, store, start, films)
+    except ValueError as error:  # of another version of gantoys
+        print(f"the state at step {start.step} is not gone on from: {error}", file=sys.stderr)
+        return _film(config, group, wanted, names, stop, store)
+
+
+def _film(
+    config: TrainConfig,
+    group: range,
+    wanted: range,
+    names: Names,
+    stop: threading.Event,
+    store: Store | None,
+    start: State | None = None,
+    films: Mapping[int, Film] | None = None,
+) -> str:
     import torch  # here, because it takes a second, in which the worker must already watch its parent
 
     from gantoys.training.loop import Diverged, train
     from gantoys.training.record import View
 
     torch.set_num_threads(1)  # two threads are many times slower than one for networks of this size
-    start, films = _start(config, group, wanted, names, store)
     writers: dict[int, FilmWriter] = {}
     status, message = "done", ""
     try:
@@ -83,7 +102,7 @@ def _record_group(
                 names.of(names.film, m), config, View.of(config, m).statics(),
                 member=m, part=names.of(names.part, m),
             )  # fmt: skip
-        if start is not None:
+        if start is not None and films is not None:
             for m in wanted:
                 _copy(films[m], start, writers[m])
         begin = time.perf_counter() - (start.seconds if start is not None else 0.0)

@@ -11,13 +11,11 @@ from torch import Tensor
 
 from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
-from gantoys.training.batches import Batches, Move, entropy, torch_generator
+from gantoys.training.batches import WEIGHTS, Batches, Move, entropy, torch_generator
 from gantoys.training.closed_form import ClosedForm, covers
 from gantoys.training.networks import Network, discriminator_network, generator_network
 from gantoys.training.player import Player
 from gantoys.training.reference import Reference
-
-WEIGHTS = 100  # key of the first weights, beside the kinds of random numbers
 
 
 @dataclass(frozen=True)
@@ -49,28 +47,39 @@ class Game:
         self.config, self.members = config, members if members is not None else range(config.seeds)
         self.seeds = tuple(config.seed + m for m in self.members)
         self.batches = Batches(config, self.seeds, dtype, device)
-        segments = [config.at(step) for step in sorted({0, *(c.step for c in config.changes)})]
-        keeps_mean = any(c.historical_averaging > 0 for c in segments)
         g, d = generator_network(config), discriminator_network(config)
 
         def player(network: Network, which: int) -> Player:
             generators = [torch_generator(entropy(seed, 0, WEIGHTS, which)) for seed in self.seeds]
             theta = network.first(config.init, config.init_scale, generators).to(device=device, dtype=dtype)
-            return Player(network, theta, config.optimiser, keeps_mean)
+            return Player(network, theta, config.optimiser)
 
         self.g, self.d = player(g, 0), player(d, 1)
         self.average = self.g.theta.clone() if config.ema else None
         self.taken = 0
-        if closed is None:
-            closed = all(covers(c, g, d) for c in segments)
-        self.passes: ClosedForm | Reference = (ClosedForm if closed else Reference)(config, self.g, self.d)
+        segments = [config.at(step) for step in sorted({0, *(c.step for c in config.changes)})]
+        self._closed = closed
+        self.autograd = not all(self._is_closed(c) for c in segments)  # whether a step of the run will need it
+        self._ways: dict[bool, ClosedForm | Reference] = {}
         self._set_fields()
 
+    def _is_closed(self, now: TrainConfig) -> bool:
+        return self._closed if self._closed is not None else covers(now, self.g.network, self.d.network)
+
     def _set_fields(self) -> None:
-        """The fields in force at the step that comes next, and when they change again."""
+        """The fields in force at the step that comes next, by what its gradients come, and when that changes again."""
         self.now = self.config.at(self.taken)
+        # by the fields in force alone: a run and its branch must agree to the last bit until they part
+        closed = self._is_closed(self.now)
+        if closed not in self._ways:
+            with torch.inference_mode(False):  # room that is written to from outside of that mode too
+                self._ways[closed] = (ClosedForm if closed else Reference)(self.config, self.g, self.d)
+        self.passes = self._ways[closed]
         later = [c.step for c in self.config.changes if c.step > self.taken]
         self._until = min(later, default=self.config.steps + 1)
+        now = self.now
+        self._ahead = closed  # written-out passes push the noise of both moves through G at once
+        self._looks_at_real = LOSSES[now.loss].paired or now.feature_matching or now.unrolled > 0
 
     def noise(self) -> float:
         """The deviation of the instance noise in the step that comes next."""
@@ -81,8 +90,19 @@ class Game:
 
     def step(self) -> None:
         """One step: the moves of both players, in the order that the config says."""
-        for _ in self.moments(watched=False):
-            pass
+        now = self.now
+        if now.order == "simultaneous":
+            for _ in self.moments(watched=False):
+                pass
+            return
+        noise, passes = self.noise(), self.passes
+        for k in range(now.d_steps):
+            passes.gradient_d(now, self._for_d(k), noise)
+            self._move_d()
+        for k in range(now.g_steps):
+            passes.gradient_g(now, self._for_g(k), noise)
+            self._move_g()
+        self._taken()
 
     def moments(self, *, watched: bool = True) -> Iterator[Moment]:
         """One step, moment by moment; when it is exhausted it has done what `step` does, to the last bit."""
@@ -95,35 +115,44 @@ class Game:
                 passes.gradient_d(now, move, noise)
                 passes.gradient_g(now, move, noise)
             if watched:
-                yield from self._looks(move)
+                yield from self._looks()
             self._move_d()
             if watched:
                 yield Moment("D moves")
             self._move_g()
         else:
             for k in range(now.d_steps):
-                move = self.batches.for_d(now, self.taken, k)
+                move = self._for_d(k)
                 passes.gradient_d(now, move, noise)
                 if watched:
-                    yield from self._looks(move)
+                    yield from self._looks()
                 self._move_d()
                 if watched:
                     yield Moment("D moves")
-            looks = LOSSES[now.loss].paired or now.feature_matching or now.unrolled > 0
             for k in range(now.g_steps):
-                passes.gradient_g(now, self.batches.for_g(now, self.taken, k, real=looks), noise)
+                passes.gradient_g(now, self._for_g(k), noise)
                 self._move_g()
-        self.taken += 1
-        if self.taken >= self._until:
-            self._set_fields()
+        self._taken()
         if watched and now.g_steps:
             yield Moment("G moves")
 
-    def _looks(self, move: Move) -> Iterator[Moment]:
-        real, fake = self.passes.real, self.passes.fake
-        shape = (len(self.seeds), -1, 1)
-        yield Moment("sees real", move.real, real.reshape(shape).clone())
-        yield Moment("sees fake", self.generated(move.z), fake.reshape(shape).clone())
+    def _for_d(self, move: int) -> Move:
+        return self.batches.for_d(self.now, self.taken, move, ahead=self._ahead)
+
+    def _for_g(self, move: int) -> Move:
+        return self.batches.for_g(self.now, self.taken, move, real=self._looks_at_real, ahead=self._ahead)
+
+    def _taken(self) -> None:
+        self.taken += 1
+        if self.taken >= self._until:
+            self._set_fields()
+
+    def _looks(self) -> Iterator[Moment]:
+        seeds, passes, config = len(self.seeds), self.passes, self.config
+        for what, points, said in (
+            ("sees real", passes.x_real, passes.real), ("sees fake", passes.x_fake, passes.fake),
+        ):  # fmt: skip
+            yield Moment(what, points.reshape(seeds, -1, config.dim).clone(), said.reshape(seeds, -1, 1).clone())
 
     def _move_d(self) -> None:
         now = self.now
@@ -150,6 +179,12 @@ class Game:
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a state that `state` gave. Raises ValueError when it belongs to another game."""
+        for who, player in (("g", self.g), ("d", self.d)):
+            # whether it is there depends on the steps behind the state
+            if f"{who}-mean" in state:
+                player.begin_mean()
+            else:
+                player.mean = None
         tensors = self._tensors()
         wanted = {name: tuple(t.shape) for name, t in tensors.items()} | {"step": ()}
         if {name: np.shape(a) for name, a in state.items()} != wanted:

@@ -92,8 +92,14 @@ def minibatch_discrimination(f: Tensor, t: Tensor, kernels: int, others: Tensor 
         )
     if kernels < 1 or t.shape[2] % kernels:
         raise ValueError(f"{t.shape[2]} columns cannot be dealt to {kernels} kernels without a rest.")
-    m = torch.bmm(f, t).unflatten(2, (kernels, -1)).transpose(1, 2).contiguous()  # (S, B, n, C)
-    return torch.exp(-_PairDistances.apply(m)).sum(-1).mT
+    m = _rows(f, t, kernels)
+    distances = _PairDistances.apply(m) if others is None else torch.cdist(m, _rows(others, t, kernels), p=1.0)
+    return torch.exp(-distances).sum(-1).mT
+
+
+def _rows(f: Tensor, t: Tensor, kernels: int) -> Tensor:
+    """M_i by kernel, (S, B, n, C)."""
+    return torch.bmm(f, t).unflatten(2, (kernels, -1)).transpose(1, 2).contiguous()
 
 
 def minibatch_deviation(f: Tensor) -> Tensor:

@@ -17,10 +17,13 @@ DRAWS = 200_000  # to tell the law of a target that has no distribution function
 LEAST_WIDTH = 1e-9  # pieces that G makes shorter than this keep their mass on this length
 
 
-def nodes(noise: str, dim: int, seed: int) -> tuple[Array, Array | None]:
-    """Noise to push through G, (n, dim), and the mass between neighbours, (n - 1,); None: equal masses at the points."""
+def nodes(noise: str, dim: int) -> tuple[Array, Array | None]:
+    """Noise to push through G, (n, dim), and the mass between neighbours, (n - 1,); None: equal masses at the points.
+
+    The same for every seed: they are the nodes of a quadrature, not draws.
+    """
     if dim > 1:
-        points = torch.quasirandom.SobolEngine(dim, scramble=True, seed=seed).draw(POINTS, dtype=torch.float64).numpy()
+        points = torch.quasirandom.SobolEngine(dim, scramble=True, seed=0).draw(POINTS, dtype=torch.float64).numpy()
         return (special.ndtri(np.clip(points, 1e-12, 1 - 1e-12)) if noise == "normal" else 2 * points - 1), None
     if noise == "uniform":
         z = np.linspace(-1, 1, NODES + 1)
@@ -33,8 +36,8 @@ def nodes(noise: str, dim: int, seed: int) -> tuple[Array, Array | None]:
 def pushed(x: Array, mass: Array | None, edges: Array) -> Array:
     """The mass of p_G left of `edges` (m + 1,), in each cell between them, and right of them, (m + 2,).
 
-    x (n,): G at the nodes. Between two neighbouring nodes G is taken as straight, so that the mass between them is spread
-    evenly between their images: exact for a piecewise linear G but for the pieces that hold a kink.
+    x (n,): G at the nodes. Between two neighbouring nodes G is taken as straight, so that the mass between them is
+    spread evenly between their images: exact for a piecewise linear G but for the pieces that hold a kink.
     """
     x = np.asarray(x, float)
     if mass is None:

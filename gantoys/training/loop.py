@@ -10,7 +10,6 @@ import torch
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.groups import groups
 from gantoys.training.batches import CHUNK
-from gantoys.training.closed_form import ClosedForm
 from gantoys.training.diverged import Diverged, healthy, located
 from gantoys.training.game import Game
 from gantoys.training.record import Frame, Recorder
@@ -40,11 +39,11 @@ def train(
     """Train seeds of a config side by side; one tuple of frames, one a seed, after each of `config.recorded_steps()`.
 
     members: which of the config's seeds, all by default. start: a state that `keep` was given; training goes on from
-    there, and only later pictures come. keep(step, state) is called with a state every `checkpoint_every` steps, and when
-    `should_stop`, which is asked every few steps, ends the run. The same config and members give the same frames, bit for
-    bit, on one machine with one thread, whether in one go or from a state.
-    Raises `Diverged` when numbers are no longer finite, or absurd; ValueError for a state of another run or a device that
-    is not there.
+    there, and only later pictures come. keep(step, state) is called with a state every `checkpoint_every` steps, and
+    when `should_stop`, which is asked every few steps, ends the run. The same config and members give the same frames,
+    bit for bit, on one machine with one thread, whether in one go or from a state.
+    Raises `Diverged` when numbers are no longer finite, or absurd; ValueError for a state of another run or a device
+    that is not there.
     """
     try:
         torch.empty(0, device=device)
@@ -59,6 +58,7 @@ def train(
         while run.game.taken < wanted:
             if should_stop():
                 if keep is not None:
+                    run.check()
                     keep(run.game.taken, run.state())
                 return
             boundary = (run.game.taken // CHUNK + 1) * CHUNK
@@ -75,7 +75,7 @@ class _Run:
         self.game = Game(config, members, device=device)
         self.recorder = Recorder(self.game)
         # without autograd torch need not keep account of views and versions; a game that uses autograd must
-        self.inference = isinstance(self.game.passes, ClosedForm)
+        self.inference = not self.game.autograd
         self._safe = self.state()
 
     def state(self) -> dict[str, np.ndarray]:
@@ -91,9 +91,10 @@ class _Run:
             while self.game.taken < until:
                 self.game.step()
         if until % CHUNK == 0:
-            self._check()
+            self.check()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises `Diverged` unless all is well; else the run may start again from here."""
         if not healthy(self.game):
             self._fail()
         self._safe = self.state()

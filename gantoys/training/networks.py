@@ -1,8 +1,8 @@
 """The two players as flat vectors: every number of a network, for every seed, stands in one vector theta (S P,).
 
 S seeds of one config train side by side, so every matrix here has a leading seeds axis. A network is a recipe (which
-layers, in which order) and holds no numbers; `views` cuts a flat vector into matrices without copying: one matrix for all
-seeds, then the next, since products want the matrices of all seeds side by side.
+layers, in which order) and holds no numbers; `views` cuts a flat vector into matrices without copying: one matrix for
+all seeds, then the next, since products want the matrices of all seeds side by side.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.fields import LEAK
-from gantoys.training import layers
+from gantoys.training import layers, products
 
 BN_EPS, BN_MEMORY = 1e-5, 0.99  # of the running statistics with which G is shown
 
@@ -182,8 +182,9 @@ class Network:
     ) -> tuple[Tensor, Tensor]:
         """Outputs (S, n, outputs) and the last hidden layer (S, n, width) for theta (S P,) and x (S, n, inputs).
 
-        learning: batch normalisation uses the statistics of x, and its running ones in `memory` move on. beside (S, m, width): the last hidden layer of
-        the points with which minibatch discrimination compares; by default x's own.
+        learning: batch normalisation uses the statistics of x, and its running ones in `memory` move on. beside
+        (S, m, width): the last hidden layer of the points with which minibatch discrimination and deviation compare;
+        by default x's own.
         """
         w, act = self.views(flat), ACTIVATIONS[self.activation]
         memory = memory if memory is not None else {}
@@ -192,8 +193,7 @@ class Network:
             if self.normalised:
                 x = act.forward(self._normalise(torch.matmul(x, matrix), w, k, memory, learning))
                 continue
-            x = torch.baddbmm(w[f"b{k}"], x, matrix)
-            x = layers.maxout(x, self.pieces) if self.pieces else act.forward(x)
+            x = self._hidden(x, matrix, w[f"b{k}"])
         features = x
         others = features if beside is None else beside
         if self.kernels:
@@ -204,6 +204,15 @@ class Network:
             x = torch.cat([x, spread], -1)
         last = self.hidden
         return torch.baddbmm(w[f"b{last}"], x, self._matrix(w, f"w{last}", memory)), features
+
+    def _hidden(self, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        act = ACTIVATIONS[self.activation]
+        heavy = len(x) == 1 and not self.pieces and not torch.is_grad_enabled()
+        if heavy and products.worthwhile(x, x.shape[1] * w.shape[1] * w.shape[2]):
+            y = products.layer(x[0], w[0], b[0, 0], *act.fused)[None]
+            return act.forward_(y) if act.fused[0] == "none" else y
+        x = torch.baddbmm(b, x, w)
+        return layers.maxout(x, self.pieces) if self.pieces else act.forward(x)
 
     def _matrix(self, w: Views, name: str, memory: Views) -> Tensor:
         if not self.spectral:

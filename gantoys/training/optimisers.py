@@ -27,7 +27,8 @@ _FUSED_ADAM = getattr(torch, "_fused_adam_", None)
 class Optimiser:
     """One rule. g: the gradient, theta goes down it; lr > 0; 0 <= beta1, beta2 < 1, each used only if in the formula.
 
-    move_(theta, grad, state, lr, beta1, beta2) changes theta and the state in place, without gradient; grad stays.
+    move_(theta, grad, state, lr, beta1, beta2) changes theta and the state in place; grad stays. Call it where autograd
+    is switched off: to switch it off in here would cost as much as the step of a small network.
     moved(theta, grad, state, lr, beta1, beta2) -> (theta, state) returns new tensors and changes nothing: autograd
     differentiates through it, twice too, in theta, in grad and in the state's vectors. Where a mean square is exactly 0
     its root has slope 0, so that every slope is finite (that of adam's first step is then lr / EPS, its true one).
@@ -54,7 +55,6 @@ def _root(square: Tensor) -> Tensor:
     return square.masked_fill(zero, 1.0).sqrt().masked_fill(zero, 0.0)
 
 
-@torch.no_grad()
 def _adam_(theta: Tensor, grad: Tensor, state: State, lr: float, beta1: float, beta2: float) -> None:
     m, v, t = state["m"], state["v"], state["t"]
     t += 1
@@ -80,7 +80,6 @@ def _adam(theta: Tensor, grad: Tensor, state: State, lr: float, beta1: float, be
     return theta - lr / first * m / (_root(v) / second**0.5 + EPS), {"t": t, "m": m, "v": v}
 
 
-@torch.no_grad()
 def _sgd_(theta: Tensor, grad: Tensor, state: State, lr: float, beta1: float, beta2: float) -> None:
     state["t"] += 1
     theta.add_(grad, alpha=-lr)
@@ -90,7 +89,6 @@ def _sgd(theta: Tensor, grad: Tensor, state: State, lr: float, beta1: float, bet
     return theta - lr * grad, {"t": state["t"] + 1}
 
 
-@torch.no_grad()
 def _momentum_(theta: Tensor, grad: Tensor, state: State, lr: float, beta1: float, beta2: float) -> None:
     state["t"] += 1
     theta.add_(state["v"].mul_(beta1).add_(grad), alpha=-lr)
@@ -101,7 +99,6 @@ def _momentum(theta: Tensor, grad: Tensor, state: State, lr: float, beta1: float
     return theta - lr * v, {"t": state["t"] + 1, "v": v}
 
 
-@torch.no_grad()
 def _rmsprop_(theta: Tensor, grad: Tensor, state: State, lr: float, beta1: float, beta2: float) -> None:
     state["t"] += 1
     v = state["v"].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)

@@ -1,7 +1,7 @@
 """The large matrix products of a step, by the quickest kernel that torch brings.
 
-torch multiplies with MKL, which on AMD's processors leaves half of the machine unused; oneDNN, which torch brings too, does
-not, but takes some ten microseconds to begin. So the large products of single precision go to oneDNN. Its entry is
+torch multiplies with MKL, which on AMD's processors leaves half of the machine unused; oneDNN, which torch brings too,
+does not, but takes some ten microseconds to begin. So the large products of single precision go to oneDNN. Its entry is
 private to torch: where it is missing, everything goes the usual way. The choice depends on the shapes and the build of
 torch alone, never on a measurement, so that a run repeats itself.
 """
@@ -31,9 +31,9 @@ def worthwhile(like: Tensor, multiplications: int, *, tall: bool = False) -> boo
 
 def product(a: Tensor, b: Tensor) -> Tensor:
     """a (n, k) times b (k, m); a new (n, m)."""
-    return _LINEAR(a, b.mT, None, "none", [], "")  # type: ignore[operator, no-any-return, misc]
+    return _LINEAR(a, b.mT, None, "none", [], "")  # type: ignore[operator]
 
 
 def layer(x: Tensor, w: Tensor, b: Tensor, activation: str, arguments: list[float]) -> Tensor:
     """activation(x w + b): x (n, i), w (i, o), b (o,); activation: oneDNN's name of one."""
-    return _LINEAR(x, w.mT, b, activation, arguments, "")  # type: ignore[operator, no-any-return, misc]
+    return _LINEAR(x, w.mT, b, activation, arguments, "")  # type: ignore[operator]

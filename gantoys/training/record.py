@@ -18,7 +18,7 @@ from gantoys.metrics.histogram import js as estimated_js
 from gantoys.runs.config import Target, TrainConfig
 from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE
 from gantoys.training import line
-from gantoys.training.batches import entropy, torch_generator
+from gantoys.training.batches import PICTURES, entropy, torch_generator
 from gantoys.training.game import Game
 from gantoys.training.layers import pack
 from gantoys.training.reference import Reference
@@ -40,9 +40,9 @@ class Frame:
 class View:
     """What stays the same in all pictures of one seed's run; a function of the config alone.
 
-    real (n, d): real points. noise (n, noise_dim): what generated points are made of. grid_x (g,), grid_y (g,) or, on the
-    line, empty: where D is looked at. real_mass (g + 2,): p_data left of the cells, in each, and right of them, on the
-    line only.
+    real (n, d): real points. noise (n, noise_dim): what generated points are made of. grid_x (g,), grid_y (g,) or, on
+    the line, empty: where D is looked at. real_mass (g + 2,): p_data left of the cells, in each, and right of them, on
+    the line only.
     """
 
     real: Array
@@ -55,9 +55,10 @@ class View:
     def of(cls, config: TrainConfig, member: int = 0) -> View:
         """The view of a config's seed number `member`."""
         target, seed = config.target(), config.seed + member
-        real = target.sample(config.shown, np.random.default_rng(entropy(seed, 1))).reshape(config.shown, -1)
+        rng = np.random.default_rng(entropy(seed, 0, PICTURES, 0))
+        real = target.sample(config.shown, rng).reshape(config.shown, -1)
         shape = (config.shown, config.noise_dim)
-        generator = torch_generator(entropy(seed, 2))
+        generator = torch_generator(entropy(seed, 0, PICTURES, 1))
         uniform = config.noise == "uniform"
         noise = torch.rand(shape, generator=generator) * 2 - 1 if uniform else torch.randn(shape, generator=generator)
         low, high = _room(np.asarray(target.box, float))
@@ -132,8 +133,9 @@ class Recorder:
         self.mesh = tensor(mesh(c)).expand(seeds, -1, -1)
         self.even = c.shown - c.shown % c.pac  # as many points as make whole packs
         self.arrows = min(ARROWS, c.shown)
+        self.compares = c.minibatch_kernels > 0 or c.minibatch_std
         if c.dim == 1:
-            z, self.mass = line.nodes(c.noise, c.noise_dim, c.seed)
+            z, self.mass = line.nodes(c.noise, c.noise_dim)
             self.nodes = tensor(z).expand(seeds, -1, -1)
 
     def frames(self, gradients: bool = True) -> tuple[Frame, ...]:
@@ -156,10 +158,8 @@ class Recorder:
         samples = game.generated(self.noise)
         real, fake = pack(self.real[:, : self.even], c.pac), pack(samples[:, : self.even], c.pac)
         beside_real = beside_fake = None
-        if c.minibatch_kernels or c.minibatch_std:
-            # D compares within batches of the size that it has learned with
-            n = c.batch // c.pac
-            beside_real, beside_fake = game.d(real[:, :n])[1], game.d(fake[:, :n])[1]
+        if self.compares:
+            beside_real, beside_fake = self._beside(real, fake)
         out = {
             "samples": samples,
             "a_real": game.d(real, beside=beside_real)[0],
@@ -169,6 +169,12 @@ class Recorder:
         }
         return out | ({"nodes": game.generated(self.nodes).squeeze(-1)} if c.dim == 1 else {})
 
+    @torch.no_grad()
+    def _beside(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The last hidden layer of the packs with which D compares: it has learned within batches of that size."""
+        n = self.game.config.batch // self.game.config.pac
+        return self.game.d(real[:, :n])[1], self.game.d(fake[:, :n])[1]
+
     def _arrows(self, samples: Tensor) -> Tensor:
         """-dL_G/dx at the first generated points, (S, a, d), for the mean loss of one pack."""
         game, c = self.game, self.game.config
@@ -177,10 +183,11 @@ class Recorder:
             count = self.arrows - self.arrows % c.pac
             x, psi = samples[:, :count].clone().requires_grad_(True), game.d.theta.clone()
             told = Reference(c, game.g, game.d)
-            beside = game.d(pack(samples[:, : self.even], c.pac)[:, : c.batch // c.pac])[1].detach().clone()
-            compares = c.minibatch_kernels > 0 or c.minibatch_std
-            real = pack(self.real[:, :count].clone(), c.pac)
-            loss = told.loss_g(game.now, psi, real, pack(x, c.pac), beside=beside if compares else None)
+            real, beside = pack(self.real[:, :count].clone(), c.pac), None
+            if self.compares:
+                real_ones, fake_ones = (pack(x[:, : self.even], c.pac) for x in (self.real, samples.detach()))
+                beside = self._beside(real_ones, fake_ones)
+            loss = told.loss_g(game.now, psi, real, pack(x, c.pac), beside=beside)
             (slope,) = torch.autograd.grad(loss, x)
         arrows = torch.zeros_like(samples[:, : self.arrows])
         arrows[:, :count] = -slope * (count // c.pac)
@@ -203,7 +210,8 @@ class Recorder:
             if c.dim == 1:
                 mass = line.pushed(arrays.pop("nodes"), self.mass, view.edges)
                 arrays["density"] = mass[1:-1] / (view.grid_x[1] - view.grid_x[0])
-                arrays["js"], arrays["value"] = line.js(view.real_mass, mass), line.value(view.real_mass, mass, ratio[2])
+                arrays["js"] = line.js(view.real_mass, mass)
+                arrays["value"] = line.value(view.real_mass, mass, ratio[2])
                 return arrays
             arrays["logits"] = own["logits"].reshape(c.grid, c.grid)
             arrays["mesh"] = own["mesh"].reshape(MESH, MESH, 2)

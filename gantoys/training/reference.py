@@ -35,8 +35,8 @@ def unrolled(
 ) -> Tensor:
     """D's numbers after `steps` moves down loss_d(psi), as a function of all that the loss depends on.
 
-    The moves are those of the inner optimiser, from its present state, and autograd goes through them (Metz et al. 2017,
-    eq. 5 and 9): with the moves held fixed, half of the answer would be missing.
+    The moves are those of the inner optimiser, from its present state, and autograd goes through them (Metz et al.
+    2017, eq. 5 and 9): with the moves held fixed, half of the answer would be missing.
     """
     rule = OPTIMISERS[optimiser]
     psi = psi.detach().requires_grad_(True)
@@ -49,16 +49,26 @@ def unrolled(
 
 
 class Reference:
-    """Gradients of any config. `real`, `fake`: what D said in its last move, (S, packs, 1)."""
+    """Gradients of any config. real, fake: what D said in its last move, (S, packs, 1); x_real, x_fake: of which
+    points, as packs (S, packs, pac d)."""
 
     def __init__(self, config: TrainConfig, g: Player, d: Player) -> None:
         self.config, self.g, self.d, self.pac = config, g, d, config.pac
-        self.real = self.fake = g.theta.new_zeros(g.seeds, config.batch // config.pac, 1)
+        packs = config.batch // config.pac
+        self.real = self.fake = g.theta.new_zeros(g.seeds, packs, 1)
+        self.x_real = self.x_fake = g.theta.new_zeros(g.seeds, packs, config.pac * config.dim)
 
     # --- what D and G minimise
 
     def loss_d(
-        self, now: TrainConfig, psi: Tensor, real: Tensor, fake: Tensor, between: Tensor | None, *, learning: bool = False
+        self,
+        now: TrainConfig,
+        psi: Tensor,
+        real: Tensor,
+        fake: Tensor,
+        between: Tensor | None,
+        *,
+        learning: bool = False,
     ) -> Tensor:
         """D's loss with its penalties, summed over the seeds; real and fake are packs (S, packs, pac d)."""
         judge, loss = self.d.network, LOSSES[now.loss]
@@ -67,6 +77,7 @@ class Reference:
         a_real, a_fake = judge(psi, real, self.d.memory)[0], judge(psi, fake, self.d.memory)[0]
         if learning:
             self.real, self.fake = a_real.detach(), a_fake.detach()
+            self.x_real, self.x_fake = real.detach(), fake.detach()
         terms = loss.discriminator_loss(a_real, a_fake)
         if now.label_smoothing:
             terms = terms + now.label_smoothing * (loss.fake(a_real) - loss.real(a_real))
@@ -76,7 +87,7 @@ class Reference:
         if now.r2:
             total = total + now.r2 / 2 * self._slope(psi, fake).square().sum(-1).mean(1).sum()
         if (now.gp or now.gp0) and between is not None:
-            slope = self._slope(psi, torch.lerp(fake.detach(), real, between))
+            slope = self._slope(psi, torch.lerp(fake, real, between))
             if now.gp:
                 norm = torch.linalg.vector_norm(slope, dim=-1)
                 total = total + now.gp * (norm - 1).square().mean(1).sum()
@@ -86,30 +97,39 @@ class Reference:
 
     def _slope(self, psi: Tensor, x: Tensor) -> Tensor:
         """dD/dx at each point."""
-        if not x.requires_grad:
-            x = x.detach().requires_grad_(True)
+        # a copy: psi may depend on x too, when it has been unrolled, and that way does not count here
+        x = x.clone() if x.requires_grad else x.detach().requires_grad_(True)
         said = self.d.network(psi, x, self.d.memory)[0]
         (slope,) = torch.autograd.grad(said.sum(), x, create_graph=True)
         return slope
 
     def loss_g(
-        self, now: TrainConfig, psi: Tensor, real: Tensor | None, fake: Tensor, *, beside: Tensor | None = None
+        self,
+        now: TrainConfig,
+        psi: Tensor,
+        real: Tensor | None,
+        fake: Tensor,
+        *,
+        beside: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """G's loss, summed over the seeds. beside: as in `Network`, for packs that are not a whole batch."""
+        """G's loss, summed over the seeds. beside: as in `Network`, of real and of generated packs that are not a whole
+        batch."""
         judge, loss = self.d.network, LOSSES[now.loss]
-        a_fake, features = judge(psi, fake, self.d.memory, beside=beside)
+        beside_real, beside_fake = beside if beside is not None else (None, None)
+        a_fake, features = judge(psi, fake, self.d.memory, beside=beside_fake)
         if now.feature_matching:
             assert real is not None
             wanted = judge(psi, real, self.d.memory)[1].mean(1)
             # Salimans et al. 2016, section 3.1
             matched: Tensor = (features.mean(1) - wanted).square().sum()
             return matched
-        a_real = judge(psi, real, self.d.memory)[0] if loss.paired and real is not None else None
+        a_real = judge(psi, real, self.d.memory, beside=beside_real)[0] if loss.paired and real is not None else None
         return loss.generator_loss(a_real, a_fake).mean((1, 2)).sum()
 
     # --- points
 
     def _made(self, theta: Tensor, move: Move, noise: float, *, learning: bool) -> Tensor:
+        assert move.z is not None
         fake = self.g.network(theta, move.z, self.g.memory, learning=learning)[0]
         if move.instance_fake is not None:
             fake = fake + noise * move.instance_fake

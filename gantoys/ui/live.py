@@ -150,10 +150,7 @@ def _joined(film: Film | None, run: Run) -> Film | None:
     assert film is not None
     if not len(new):
         return film
-    grows = ("step", "samples", "logits", "loss_d", "loss_g", "value", "d_real", "d_fake")
-    joined: dict[str, Any] = {name: np.concatenate([getattr(film, name), getattr(new, name)]) for name in grows}
-    fixed = {name: getattr(film, name) for name in ("config", "real", "grid_x", "grid_y")}
-    return Film(**fixed, **joined, seconds=new.seconds, status=new.status, message=new.message)
+    return film.joined(new)
 
 
 def _session() -> str:
