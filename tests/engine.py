@@ -39,7 +39,7 @@ def modules(player: Player, seed: int = 0) -> nn.Sequential:
 
 
 def flat(player: Player, tensors: Iterable[Tensor]) -> Tensor:
-    """Numbers in the order of torch's modules (weight, bias, weight, ...) as the flat vector of a player of one seed."""
+    """Numbers in the order of torch's modules (weight, bias, ...) as the flat vector of a player of one seed."""
     out = torch.zeros_like(player.theta)
     views, given = player.network.views(out), list(tensors)
     for k in range(player.network.hidden + 1):

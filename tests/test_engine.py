@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
-from gantoys.training import products
+from gantoys.training import narrow, products
 from gantoys.training.closed_form import ClosedForm, covers
 from gantoys.training.game import Game
 from gantoys.training.layers import ema, pack, spectral_normalised
@@ -141,6 +141,34 @@ def test_large_layers_in_single_precision_have_the_gradients_of_double_precision
         assert distance(single.d.grad.double(), exact.d.grad) < 1e-4
         assert distance(single.g.grad.double(), exact.g.grad) < 1e-4
         single.step()
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize(
+    "shape", [{"width": 16}, {"width": 32, "layers": 3}, {"width": 48, "layers": 1, "width_d": 64}]
+)
+@pytest.mark.parametrize("native", [True, False])
+def test_narrow_networks_in_single_precision_have_the_gradients_of_double_precision(
+    shape: dict[str, int], seeds: int, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In native code where the machine has a compiler, and without; every loss, packs and penalties. 1e-4 as above."""
+    if not native:
+        monkeypatch.setattr(narrow, "library", lambda: None)
+    for fields in ({"activation": "relu", "r1": 0.9}, {"pac": 2, "gp": 1.5, "d_steps": 2, "instance_noise": 0.2}):
+        config = through_the_losses(seeds=seeds, batch=26, **shape, **fields)
+        single, exact = Game(config), double(config, closed=False)
+        assert isinstance(single.passes, ClosedForm)
+        for passes in (single.passes.d, single.passes.g):
+            assert isinstance(passes, narrow.NarrowPasses) == (native and narrow.library() is not None)
+        sizes = []
+        for step in range(config.steps):
+            exact.restore(single.state())
+            single.step()
+            exact.step()
+            for one, other in ((single.d, exact.d), (single.g, exact.g)):
+                assert distance(one.grad.double(), other.grad) < 1e-4, step
+            sizes.append(sum(len(getattr(p, "_known", ())) for p in (single.passes.d, single.passes.g)))
+        assert sizes[-1] < 20, "what is kept from pass to pass does not grow with the run"
 
 
 # --- losses, by torch's own layers
@@ -302,7 +330,7 @@ def test_maxout_takes_the_largest_of_the_pieces_in_each_layer() -> None:
 
 
 def test_spectral_norm_divides_by_what_the_power_method_finds() -> None:
-    """The oracle's matrix in a network: after each refresh sigma is |W^T u| for the oracle's u, and soon the true one."""
+    """The oracle's matrix in a network: after each refresh sigma is |W^T u| for the oracle's u; soon it is true."""
     case = CASES["spectral_norm_power_iteration"]
     w, u = np.array(case["inputs"]["W"], float), np.array(case["inputs"]["u0"], float)
     network = Network(2, 2, 1, 1, "relu", spectral=True)

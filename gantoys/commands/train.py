@@ -12,14 +12,17 @@ import click
 from gantoys.commands.output import json_option, show
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
+from gantoys.runs.presets import PRESETS
 from gantoys.service.local import Progress, seed_range, train_to_file
 from gantoys.service.places import film_paths, unfinished
+from gantoys.service.protocol import judged
 from gantoys.service.summary import summary
 
 FILM = "out.film"
 
 
 @click.command()
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="A published protocol; other options change it.")
 @click.option("--toy", help="The target: a name or a notation.  [default: ring]")
 @click.option("--loss", help="A key of the table of losses.  [default: non-saturating]")
 @click.option("--seeds", metavar="A:B", help="The seeds A to B-1, one film each.  [default: 0:1]")
@@ -29,8 +32,10 @@ FILM = "out.film"
 @click.option("--resume", metavar="FILM", help="Go on with a run that was stopped, in its own place.")
 @click.option("--branch", metavar="FILM", help="Do as that run did up to --at, and from there on as --set says.")
 @click.option("--at", type=int, metavar="STEP", help="Where to branch off.")
+@click.option("--device", default="cpu", show_default=True, help="Where to train: cpu, or cuda with a graphics card.")
 @json_option
 def train(
+    preset: str | None,
     toy: str | None,
     loss: str | None,
     seeds: str | None,
@@ -40,6 +45,7 @@ def train(
     resume: str | None,
     branch: str | None,
     at: int | None,
+    device: str,
     as_json: bool,
 ) -> None:
     """Train a small GAN on a target and write what it does as a film.
@@ -51,11 +57,20 @@ def train(
     place = Path(film if film is not None else FILM)
     source: Path | None = None
     if resume is not None:
-        if wanted or branch is not None or at is not None or seeds is not None or film is not None:
+        if (
+            wanted
+            or preset is not None
+            or branch is not None
+            or at is not None
+            or seeds is not None
+            or film is not None
+        ):
             raise ValueError("--resume goes on with the film's own config in its own place: it takes no other option")
         config, source = unfinished(resume)
         place = source
     elif branch is not None:
+        if preset is not None:
+            raise ValueError("a branch has the config of its run: leave out --preset")
         config, source = _branched(branch, at, seeds, wanted)
         if set(_resolved(place, config)) & set(_resolved(source, config)):
             raise ValueError(f"the branch would replace the film {branch}: name another with --film")
@@ -64,16 +79,21 @@ def train(
             raise ValueError("--at belongs to --branch")
         many = seed_range(seeds) if seeds is not None else None
         wanted |= {} if many is None else {"seed": many.start, "seeds": len(many)}
-        config = TrainConfig.build({"toy": "ring"} | wanted)
+        base = {"toy": "ring"} if preset is None else PRESETS[preset].config.model_dump()
+        config = TrainConfig.build(base | wanted)
     begin = time.monotonic()
-    films = _with_progress(config, place, source, visible=sys.stderr.isatty() and not as_json)
+    films = _with_progress(config, place, source, device, visible=sys.stderr.isatty() and not as_json)
     runs = [summary(done, path) for done, path in zip(films, film_paths(place, config), strict=True)]
     seconds = time.monotonic() - begin
     # some of the steps of a run that was gone on with were not taken now
     speed = round(sum(run["steps"] for run in runs) / seconds, 1) if source is None else None
     result: dict[str, Any] = {"seconds": round(seconds, 3), "steps_per_second": speed}
     result |= runs[0] if len(runs) == 1 else {}
-    show(result | {"runs": runs}, as_json, lambda: _table(runs, seconds, speed))
+    result["runs"] = runs
+    protocol = judged(PRESETS[preset], films) if preset is not None else None
+    if protocol is not None:
+        result["protocol"] = protocol
+    show(result, as_json, lambda: _table(runs, seconds, speed, protocol))
 
 
 def _branched(branch: str, at: int | None, seeds: str | None, wanted: dict[str, Any]) -> tuple[TrainConfig, Path]:
@@ -104,9 +124,9 @@ def _field(text: str) -> tuple[str, Any]:
         return name.strip(), value
 
 
-def _with_progress(config: TrainConfig, path: Path, source: Path | None, *, visible: bool) -> list[Film]:
+def _with_progress(config: TrainConfig, path: Path, source: Path | None, device: str, *, visible: bool) -> list[Film]:
     if not visible:
-        return train_to_file(config, path, source=source)
+        return train_to_file(config, path, source=source, device=device)
     name = f"{config.seeds} seeds" if config.seeds > 1 else f"seed {config.seed}"
     with click.progressbar(length=config.steps * config.seeds, label=name, show_eta=False, file=sys.stderr) as bar:
 
@@ -117,7 +137,7 @@ def _with_progress(config: TrainConfig, path: Path, source: Path | None, *, visi
             bar.update(now.step - bar.pos)
 
         try:
-            return train_to_file(config, path, moved, source=source)
+            return train_to_file(config, path, moved, source=source, device=device)
         except KeyboardInterrupt:
             click.echo(f"\nStopped. To go on: gantoys train --resume {path}", err=True)
             raise
@@ -129,7 +149,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _table(runs: Sequence[dict[str, Any]], seconds: float, speed: float | None) -> str:
+def _table(runs: Sequence[dict[str, Any]], seconds: float, speed: float | None, protocol: dict[str, Any] | None) -> str:
     lines = []
     for run in runs:
         modes = f", {run['modes']['covered']} of {run['modes']['of']} modes" if run["modes"] else ""
@@ -138,4 +158,15 @@ def _table(runs: Sequence[dict[str, Any]], seconds: float, speed: float | None) 
         lines.append(f"{head} {run['message']}".rstrip())
     if len(runs) > 1:
         lines.append(f"{len(runs)} seeds in {seconds:.1f} s" + (f", {speed:.0f} steps/s in all." if speed else "."))
+    if protocol is not None:
+        lines += ["", f"{protocol['preset']}, {protocol['budget']}; published: {protocol['published_row']}"]
+        for name, row in protocol["figures"].items():
+            ours, theirs = _with_error(row), _with_error(row["published"])
+            lines.append(f"  {name:<14}{ours:>18}   published {theirs}")
     return "\n".join(lines)
+
+
+def _with_error(row: dict[str, Any]) -> str:
+    if row["mean"] is None:
+        return "-"
+    return f"{row['mean']:.4g}" + (f" ± {row['standard_error']:.2g}" if row["standard_error"] is not None else "")

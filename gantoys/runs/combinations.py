@@ -42,5 +42,5 @@ def combinations(config: TrainConfig) -> Iterator[tuple[bool, str]]:
     )
     yield (
         c.consensus > 0 and (c.unrolled > 0 or c.spectral_norm or c.batch_norm),
-        "consensus differentiates the whole step once more and goes with neither unrolled, spectral_norm nor batch_norm",
+        "consensus differentiates the whole step again: it goes with neither unrolled, spectral_norm nor batch_norm",
     )

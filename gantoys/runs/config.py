@@ -37,9 +37,9 @@ Target = Mixture1D | Mixture2D | Sampler  # what a run can be trained on
 class TrainConfig(GameFields, NetworkFields, OptimiserFields, RemedyFields, FilmFields):
     """A training run, whole. Frozen; unknown fields and values out of range raise `pydantic.ValidationError`.
 
-    Each field (`gantoys.runs.fields`) carries its label (`title`), range and help (`description`), from which forms, the
-    command line and the docs are made. `problem` turns the error into one sentence; `TrainConfig.build` and `.read`
-    raise it so.
+    Each field (`gantoys.runs.fields`) carries its label (`title`), range and help (`description`), from which forms,
+    the command line and the docs are made. `problem` turns the error into one sentence; `TrainConfig.build` and
+    `.read` raise it so.
 
     >>> TrainConfig(toy="ring", steps=100).toy
     'ring(8,radius=2,std=0.1)'

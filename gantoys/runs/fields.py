@@ -1,4 +1,4 @@
-"""The fields of a training run, grouped as forms group them. `gantoys.runs.config.TrainConfig` is all of them together."""
+"""The fields of a training run, grouped as forms group them. `gantoys.runs.config.TrainConfig` is all of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class GameFields(Group):
     toy: str = Field(
         "ring(8,radius=2,std=0.1)",
         title="Target",
-        description="The distribution of the real data, on the line or in the plane: a name such as ring, or a notation.",
+        description="The law of the real data, on the line or in the plane: a name such as ring, or a notation.",
     )
     dataset: int = Field(
         0,

@@ -25,7 +25,7 @@ STATUSES = ("running", "done", "diverged", "stopped")
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """A run as pictures. K frames, n points shown, d the dimension of the target, g grid points (per side in the plane).
+    """A run as pictures. K frames, n points shown, d dimensions of the target, g grid points (per side in the plane).
 
     All arrays are read-only. member: which of the config's `seeds` runs this is.
     real (n, d): real points. grid_x, grid_y (g,): where D's surface was taken; on the line grid_y is empty, and grid_x
@@ -33,8 +33,8 @@ class Film:
     step (K,): steps taken before each frame, increasing. samples (K, n, d): generated points from the same noise in
     every frame. arrows (K, a, d): -dL_G/dx at the first a of them, for the mean loss of one point: the way, and how
     strongly, G is told to move it. logits (K, g, g): D's logit at (grid_x[j], grid_y[i]) in [k, i, j]; (K, g) on the
-    line. mesh (K, 13, 13, 2) or (K, 129, 1): G on a fixed grid of noise. density (K, g): p_G averaged over each cell, on
-    the line only: exact for one noise number, by quasi-random noise for more.
+    line. mesh (K, 13, 13, 2) or (K, 129, 1): G on a fixed grid of noise. density (K, g): p_G averaged over each cell,
+    on the line only: exact for one noise number, by quasi-random noise for more.
     loss_d, loss_g (K,): both losses; value (K,): V(D, G) = E log D(x) + E log(1 - D(G(z))); js (K,): JS(p_data, p_G) in
     nats; d_real, d_fake (K,): mean D on real and on generated points; grad_d, grad_g (K,): lengths of the gradients of
     the moves before the frame, 0 in the first. Losses, d_real and d_fake are estimates from the n real and n generated
@@ -99,10 +99,12 @@ class Film:
         return out
 
     def joined(self, new: Film) -> Film:
-        """This film with the frames of `new`, which begin where it ends. Raises ValueError for frames of another run."""
+        """This film with the frames of `new`, which begin where it ends. Raises ValueError for those of another run."""
         if new.config != self.config or new.member != self.member or new.first != self.first + len(self):
             raise ValueError("these frames do not follow on this film")
-        grown: dict[str, Any] = {name: frozen(np.concatenate([getattr(self, name), getattr(new, name)])) for name in _GROWS}
+        grown: dict[str, Any] = {
+            name: frozen(np.concatenate([getattr(self, name), getattr(new, name)])) for name in _GROWS
+        }
         return replace(self, **grown, seconds=new.seconds, status=new.status, message=new.message)
 
     @property

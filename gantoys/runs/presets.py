@@ -8,10 +8,13 @@ from pathlib import Path
 
 from gantoys.runs.config import TrainConfig
 
-# The start page: a plain GAN on the ring. G is chased from mode to mode for some 400 steps, then finds the ring and all
+# The start page: a plain GAN on the ring. G is chased from mode to mode for some 350 steps, then finds the ring and all
 # eight modes.
-START = TrainConfig(toy="ring(8,radius=2,std=0.1)", loss="non-saturating", activation="relu", seed=7, steps=3000)
+START = TrainConfig(toy="ring(8,radius=2,std=0.1)", loss="non-saturating", activation="relu", seed=4, steps=3000)
 START_FILM = Path(__file__).resolve().parents[1] / "lessons" / "films" / "ring.film"
+
+
+Figures = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Published:
     """What a paper reports: its name for the row, and each figure as (mean, standard error)."""
 
     row: str
-    figures: Mapping[str, tuple[float, float]]
+    figures: Figures
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,14 @@ def _pacgan(toy: str, pac: int) -> TrainConfig:
 
 _RING, _GRID = "ring(8,radius=1,std=0.01)", "grid(5,spacing=2,std=0.05)"
 _DIFFERENCES = (
-    "each seed has its own 2,500 noise points for the evaluation (the paper: the same in all runs); the running averages "
-    "of batch normalisation stand for statistics over the whole population; PyTorch in place of Theano"
+    "each seed has its own 2,500 noise points for the evaluation (the paper: the same in all runs); the running "
+    "averages of batch normalisation stand for statistics over the whole population; PyTorch in place of Theano"
 )
 
 
-def _pacgan_rows(key: str, toy: str, rows: tuple[tuple[int, str, Mapping[str, tuple[float, float]]], ...]) -> list[Preset]:
+def _pacgan_rows(
+    key: str, toy: str, rows: tuple[tuple[int, str, Mapping[str, tuple[float, float]]], ...]
+) -> list[Preset]:
     return [
         Preset(
             key=key if pac == 1 else f"{key}-{pac}",

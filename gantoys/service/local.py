@@ -54,14 +54,15 @@ def train_to_file(
     source: str | os.PathLike[str] | None = None,
     store: Store | None = None,
     processes: int | None = None,
+    device: str = "cpu",
 ) -> list[Film]:
     """Train `config` in processes of their own and leave its films at `film_paths(path, config)`, replacing others.
 
     The groups of seeds (`gantoys.runs.groups`) are spread over `processes` processes at a time (default: one a core).
-    `on_progress` is called about ten times a second. source: the path of films to go on from, or to branch off from,
-    named like `path`; films of this very config that lie at `path` and are whole then stay. States are left in `store`
-    (default: the user's own). On a KeyboardInterrupt the films so far are left in their places with the status
-    "stopped", and the interrupt goes on to the caller.
+    `on_progress` is called about ten times a second. device: torch's name of where to train. source: the path of films
+    to go on from, or to branch off from, named like `path`; films of this very config that lie at `path` and are whole
+    then stay. States are left in `store` (default: the user's own). On a KeyboardInterrupt the films so far are left in
+    their places with the status "stopped", and the interrupt goes on to the caller.
     Raises OSError when a file cannot be written (frames so far then keep a name that ends in `.part`), RuntimeError
     when a worker fails.
     """
@@ -72,7 +73,7 @@ def train_to_file(
         raise FileNotFoundError(f"the folder {path.absolute().parent} does not exist")
     store = store if store is not None else Store()
     origin = None if source is None else Path(source)
-    whole = Task(config, path, part_path(path), range(config.seeds), config.seed, store.folder, origin)
+    whole = Task(config, path, part_path(path), range(config.seeds), config.seed, store.folder, origin, device=device)
     tasks = [whole.only(group) for group in groups(config)]
     if source is not None:
         tasks = [task for task in tasks if not all(is_whole(config, task, m) for m in task.members)]

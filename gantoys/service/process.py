@@ -31,6 +31,7 @@ class Task:
     store: Path | None = None
     source: Path | None = None
     nice: int = 0
+    device: str = "cpu"
 
     def of(self, base: Path, member: int) -> Path:
         """The name of one member's film, where `base` is film, part or source."""
@@ -56,6 +57,7 @@ class Task:
     def arguments(self) -> list[str]:
         """The worker's command line."""
         options = ["--part", str(self.part.absolute()), "--nice", str(self.nice), "--number", str(self.number)]
+        options += ["--device", self.device]
         options += ["--members", f"{self.members.start}:{self.members.stop}"]
         options += ["--store", str(self.store.absolute())] if self.store is not None else []
         options += ["--from", str(self.source.absolute())] if self.source is not None else []

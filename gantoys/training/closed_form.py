@@ -68,7 +68,11 @@ class ClosedForm:
         self.judged = self.d.tape(self._packed(self.x_next))
         self.half = [room[..., :packs, :] for room in self.room_d]
         self.dx = buffer(n, dim)
-        self.slope_g, self.said = buffer(packs, 1), buffer(packs, 1)
+        self.dx_packed = self._packed(self.dx)
+        self.slope_g = buffer(packs, 1)
+        # for the real points in G's move: `logits` keeps what D said in its own
+        self.tape_real = self.tape_d.rows(slice(0, packs))
+        self.tape_real.out = buffer(packs, 1)
         self._between: tuple[Tape, list[Tensor]] | None = None
         self._spare: list[Tensor] | None = None
         self.wanted = buffer(2 * packs, c.pac * dim)
@@ -157,7 +161,7 @@ class ClosedForm:
         if loss.paired:
             judged = judged - self._said_of_real(move, noise)
         torch.mul(loss.generator_slope(judged), 1 / self.packs, out=self.slope_g)
-        self.d.backward(self.judged, self.slope_g, self.half, learn=False, to=self._packed(self.dx))
+        self.d.backward(self.judged, self.slope_g, self.half, learn=False, to=self.dx_packed)
         self.g.backward(self.second, self.dx, self.room_g, learn=True)
 
     def _generate(self, move: Move) -> None:
@@ -188,6 +192,4 @@ class ClosedForm:
         self.x_real.copy_(self._own(move.real))
         if move.instance_real is not None:
             self.x_real.add_(self._own(move.instance_real), alpha=noise)
-        tape = self.tape_d.rows(slice(0, self.packs))
-        tape.out = self.said  # `logits` keeps what D said in its own move
-        return self.d.forward(tape)
+        return self.d.forward(self.tape_real)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
@@ -27,34 +26,47 @@ class Diverged(Exception):
 
 
 def healthy(game: Game) -> bool:
-    """Whether all numbers of both players are finite and not absurd."""
+    """Whether all numbers of both players are finite and not absurd, in every seed."""
     # the largest of numbers one of which is nan is nan, and nan is not below anything
     return all(float(p.theta.abs().max()) < EXPLODED for p in (game.d, game.g))
 
 
-def located(game: Game, safe: Mapping[str, np.ndarray], until: int) -> Diverged:
-    """The step and the first quantity at fault between the healthy state `safe` and step `until`, by taking the steps
-    again; the game is left there."""
+def located(
+    game: Game, safe: Mapping[str, np.ndarray], until: int, seeds: Iterable[int], *, pictures: Iterable[int] = ()
+) -> dict[int, Diverged]:
+    """The step and the first quantity at fault for each of the `seeds` (places in the game) that has left the numbers
+    between the healthy state `safe` and step `until`, by taking the steps again; the game is where it was after that.
+
+    pictures: seeds whose picture at `until` is not finite, whatever their numbers are.
+    """
     game.restore(safe)
+    found: dict[int, Diverged] = {}
     while game.taken < until:
         now, passes = game.now, game.passes
         game.step()
-        for name, values in _quantities(game, passes):
-            if not bool(torch.isfinite(values).all()):
-                return Diverged(game.taken, f"{name} is no longer a finite number", cause(now))
-        if not healthy(game):
-            who = "D" if not float(game.d.theta.abs().max()) < EXPLODED else "G"
-            return Diverged(game.taken, f"a weight of {who} passed {EXPLODED:g}", cause(now))
-    return Diverged(game.taken, "a picture holds what is no finite number", cause(game.now))
+        for i in set(seeds) - set(found):
+            fault = _fault(game, passes, i)
+            if fault:
+                found[i] = Diverged(game.taken, fault, cause(now))
+    for i in set(pictures) - set(found):
+        found[i] = Diverged(game.taken, "a picture holds what is no finite number", cause(game.now))
+    return found
 
 
-def _quantities(game: Game, passes: ClosedForm | Reference) -> Iterator[tuple[str, Tensor]]:
-    """In the order in which a step makes them."""
-    yield "D's output", torch.cat([passes.real, passes.fake], -2)
-    yield "D's gradient", game.d.grad
-    yield "a weight of D", game.d.theta
-    yield "G's gradient", game.g.grad
-    yield "a weight of G", game.g.theta
+def _fault(game: Game, passes: ClosedForm | Reference, seed: int) -> str:
+    """What is wrong with one seed after a step, or nothing; in the order in which a step makes it."""
+    said = [x if x.ndim == 2 else x[seed] for x in (passes.real, passes.fake)]
+    if not all(bool(torch.isfinite(x).all()) for x in said):
+        return "D's output is no longer a finite number"
+    for who, player in (("D", game.d), ("G", game.g)):
+        for name, flat in ((f"{who}'s gradient", player.grad), (f"a weight of {who}", player.theta)):
+            numbers = [view[seed].abs().max() for view in player.network.views(flat).values()]
+            largest = float(torch.stack(numbers).max())
+            if not np.isfinite(largest):
+                return f"{name} is no longer a finite number"
+            if flat is player.theta and largest >= EXPLODED:
+                return f"{name} passed {EXPLODED:g}"
+    return ""
 
 
 def cause(now: TrainConfig) -> str:

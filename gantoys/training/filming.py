@@ -37,6 +37,15 @@ class Names:
         return base if len(self.members) == 1 else numbered(base, self.number + member - self.members.start)
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a run is made: what stops it, where its states are left, on which of torch's devices it runs."""
+
+    stop: threading.Event
+    store: Store | None
+    device: str
+
+
 def record(
     config: TrainConfig,
     path: Path,
@@ -47,6 +56,7 @@ def record(
     number: int | None = None,
     store: Store | None = None,
     source: Path | None = None,
+    device: str = "cpu",
 ) -> str:
     """Train a config in this process and write its films; `gantoys.training.worker` explains the options.
 
@@ -56,26 +66,24 @@ def record(
     members = members if members is not None else range(config.seeds)
     number = number if number is not None else members.start
     names = Names(members, path, part or path.with_name(path.name + ".part"), source, number)
-    stop = stop or threading.Event()
+    way = Way(stop or threading.Event(), store, device)
     statuses = []
     for group in groups(config):
         wanted = range(max(group.start, members.start), min(group.stop, members.stop))
         if wanted and "stopped" not in statuses:
-            statuses.append(_record_group(config, group, wanted, names, stop, store))
+            statuses.append(_record_group(config, group, wanted, names, way))
     return next((s for s in ("stopped", "diverged") if s in statuses), "done")
 
 
-def _record_group(
-    config: TrainConfig, group: range, wanted: range, names: Names, stop: threading.Event, store: Store | None
-) -> str:
-    start, films = _start(config, group, wanted, names, store)
+def _record_group(config: TrainConfig, group: range, wanted: range, names: Names, way: Way) -> str:
+    start, films = _start(config, group, wanted, names, way.store)
     if start is None:
-        return _film(config, group, wanted, names, stop, store)
+        return _film(config, group, wanted, names, way)
     try:
-        return _film(config, group, wanted, names, stop, store, start, films)
+        return _film(config, group, wanted, names, way, start, films)
     except ValueError as error:  # of another version of gantoys
         print(f"the state at step {start.step} is not gone on from: {error}", file=sys.stderr)
-        return _film(config, group, wanted, names, stop, store)
+        return _film(config, group, wanted, names, way)
 
 
 def _film(
@@ -83,8 +91,7 @@ def _film(
     group: range,
     wanted: range,
     names: Names,
-    stop: threading.Event,
-    store: Store | None,
+    way: Way,
     start: State | None = None,
     films: Mapping[int, Film] | None = None,
 ) -> str:
@@ -96,6 +103,7 @@ def _film(
     torch.set_num_threads(1)  # two threads are many times slower than one for networks of this size
     writers: dict[int, FilmWriter] = {}
     status, message = "done", ""
+    ended: dict[int, str] = {}  # seeds that have diverged, and how, while others go on
     try:
         for m in wanted:
             writers[m] = FilmWriter(
@@ -108,20 +116,28 @@ def _film(
         begin = time.perf_counter() - (start.seconds if start is not None else 0.0)
         try:
             steps = train(
-                config, stop.is_set, members=group,
+                config, way.stop.is_set, members=group, device=way.device,
                 start=start.arrays if start is not None else None,
-                keep=_keeper(config, group, store, begin),
+                keep=_keeper(config, group, way.store, begin),
             )  # fmt: skip
             for frames in steps:
                 seconds = time.perf_counter() - begin
-                for m in wanted:
-                    writers[m].append(frames[m - group.start].arrays, seconds)
-            if stop.is_set() and writers[wanted.start].frames < len(config.recorded_steps()):
+                for m, writer in writers.items():
+                    frame = frames[m - group.start]
+                    if isinstance(frame, Diverged):
+                        ended.setdefault(m, str(frame))
+                    else:
+                        writer.append(frame.arrays, seconds)
+            taken = max((w.frames for m, w in writers.items() if m not in ended), default=0)
+            if way.stop.is_set() and taken < len(config.recorded_steps()):
                 status, message = "stopped", "Stopped before the last step."
         except Diverged as diverged:
             status, message = "diverged", str(diverged)
-        for writer in writers.values():
-            writer.finish(status, message)
+        for m, writer in writers.items():
+            if m in ended:
+                writer.finish("diverged", ended[m])
+            else:
+                writer.finish(status, message)
     except BaseException:
         for writer in writers.values():
             writer.close()

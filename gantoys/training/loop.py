@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -35,14 +35,15 @@ def train(
     device: str = "cpu",
     start: State | None = None,
     keep: Callable[[int, dict[str, np.ndarray]], None] | None = None,
-) -> Iterator[tuple[Frame, ...]]:
+) -> Iterator[tuple[Frame | Diverged, ...]]:
     """Train seeds of a config side by side; one tuple of frames, one a seed, after each of `config.recorded_steps()`.
 
     members: which of the config's seeds, all by default. start: a state that `keep` was given; training goes on from
     there, and only later pictures come. keep(step, state) is called with a state every `checkpoint_every` steps, and
     when `should_stop`, which is asked every few steps, ends the run. The same config and members give the same frames,
     bit for bit, on one machine with one thread, whether in one go or from a state.
-    Raises `Diverged` when numbers are no longer finite, or absurd; ValueError for a state of another run or a device
+    A seed whose numbers are no longer finite, or absurd, gives a `Diverged` in place of its frames, and the others go
+    on; when none is left, the last one's is raised. Raises ValueError for a state of another run or a device
     that is not there.
     """
     try:
@@ -76,6 +77,7 @@ class _Run:
         self.recorder = Recorder(self.game)
         # without autograd torch need not keep account of views and versions; a game that uses autograd must
         self.inference = not self.game.autograd
+        self.diverged: dict[int, Diverged] = {}  # by the seed's place in the game
         self._safe = self.state()
 
     def state(self) -> dict[str, np.ndarray]:
@@ -84,6 +86,8 @@ class _Run:
     def restore(self, state: State) -> None:
         self.game.restore(state)
         self._safe = self.state()
+        if not healthy(self.game):  # a seed had diverged before: the state does not tell how
+            self.check()
 
     def advance(self, until: int) -> None:
         """Take the steps up to `until`; at the end of a chunk of them look whether all is well."""
@@ -93,21 +97,23 @@ class _Run:
         if until % CHUNK == 0:
             self.check()
 
-    def check(self) -> None:
-        """Raises `Diverged` unless all is well; else the run may start again from here."""
-        if not healthy(self.game):
-            self._fail()
+    def check(self, pictures: Iterable[int] = ()) -> None:
+        """Take note of the seeds that have diverged, and of the state to look from the next time. Raises `Diverged`
+        when all have. pictures: seeds whose pictures show it."""
+        if pictures or not healthy(self.game):
+            alive = [i for i in range(len(self.game.members)) if i not in self.diverged]
+            with torch.inference_mode(self.inference), torch.set_grad_enabled(False):
+                self.diverged |= located(self.game, self._safe, self.game.taken, alive, pictures=pictures)
+            if len(self.diverged) == len(self.game.members):
+                raise max(self.diverged.values(), key=lambda d: d.step)
         self._safe = self.state()
 
-    def _fail(self) -> None:
-        with torch.inference_mode(self.inference), torch.set_grad_enabled(False):
-            raise located(self.game, self._safe, self.game.taken)
-
-    def frames(self) -> tuple[Frame, ...]:
-        """The pictures now. Raises `Diverged` when they are not finite."""
+    def frames(self) -> tuple[Frame | Diverged, ...]:
+        """The pictures now, or what stands in their place. Raises `Diverged` when no seed is left."""
         if not healthy(self.game):
-            self._fail()
+            self.check()
         frames = self.recorder.frames(gradients=self.game.taken > 0)
-        if not all(np.all(np.isfinite(a)) for frame in frames for a in frame.arrays.values()):
-            self._fail()
-        return frames
+        spoilt = [i for i, f in enumerate(frames) if not all(np.all(np.isfinite(a)) for a in f.arrays.values())]
+        if set(spoilt) - set(self.diverged):
+            self.check(spoilt)
+        return tuple(self.diverged.get(i, frame) for i, frame in enumerate(frames))

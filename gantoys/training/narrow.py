@@ -1,7 +1,7 @@
 """Narrow networks in native code: `narrow.c`, compiled once on this machine where it has a C compiler.
 
-Without one, torch does the same passes. Which of the two it is depends on the machine and the config alone, so that a run
-repeats itself. `GANTOYS_NATIVE=0` switches native code off.
+Without one, torch does the same passes. Which of the two it is depends on the machine and the config alone, so that a
+run repeats itself. `GANTOYS_NATIVE=0` switches native code off.
 """
 
 from __future__ import annotations

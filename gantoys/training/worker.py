@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None, line: bytes | None = None) -> int:
             number=options.number,
             store=Store(options.store) if options.store is not None else None,
             source=options.source,
+            device=options.device,
         )  # fmt: skip
         return STOPPED if status == "stopped" else 0
     except OSError as error:
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--number", type=int)
     parser.add_argument("--store", type=Path)
     parser.add_argument("--from", dest="source", type=Path)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--nice", type=int, default=0)
     return parser
 

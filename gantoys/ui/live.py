@@ -2,9 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 

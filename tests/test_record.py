@@ -1,0 +1,388 @@
+"""What a frame holds: p_G on the line against known laws, arrows against differences, numbers against quadrature."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from engine import double, modules, tiny
+from scipy import integrate
+from scipy.stats import norm
+
+from gantoys.maths.compare import divergences
+from gantoys.maths.distributions import Mixture1D, normal, uniform
+from gantoys.maths.game import ledger
+from gantoys.maths.losses import LOSSES
+from gantoys.metrics.histogram import js as estimated_js
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE, frame_fields, static_fields
+from gantoys.training import line
+from gantoys.training.game import Game
+from gantoys.training.loop import train
+from gantoys.training.record import Recorder, View, mesh
+
+Array = np.ndarray
+# 4096 pieces of [-8, 8], straight between them: off by h^2/8 max|phi'| = 5e-7 in the distribution function
+PIECES = 1e-6
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def line_config(**fields: Any) -> TrainConfig:
+    return tiny(**({"toy": "bimodal", "noise_dim": 1, "width": 2, "width_d": 8, "layers": 1, "grid": 24} | fields))
+
+
+def put(game: Game, **values: Any) -> Game:
+    """The game with these numbers in G's matrices."""
+    views = game.g.network.views(game.g.theta)
+    for name, value in values.items():
+        views[name].copy_(torch.as_tensor(value, dtype=game.g.theta.dtype))
+    return game
+
+
+def straight(mean: float, std: float, **fields: Any) -> Game:
+    """G(z) = mean + std z: z + 10 is positive for every noise, so the activation leaves it as it is."""
+    game = double(line_config(**fields))
+    return put(game, w0=[[1.0, 0.0]], b0=[[10.0, 0.0]], w1=[[std], [0.0]], b1=[[mean - 10 * std]])
+
+
+def frame(game: Game, member: int = 0) -> dict[str, Any]:
+    return dict(Recorder(game).frames()[member].arrays)
+
+
+def cells(config: TrainConfig) -> tuple[Array, float]:
+    """The edges of the picture's cells, and their width."""
+    edges = View.of(config).edges
+    return edges, float(edges[1] - edges[0])
+
+
+# --- p_G on the line
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.5, 1.5), (-2.0, 0.3), (2.9, -0.8)])
+def test_density_of_a_straight_generator_is_the_normal_one(mean: float, std: float) -> None:
+    game = straight(mean, std)
+    edges, width = cells(game.config)
+    law = normal(mean, abs(std))
+    assert isinstance(law, Mixture1D)
+    np.testing.assert_allclose(frame(game)["density"] * width, np.diff(law.cdf(edges)), atol=2 * PIECES, rtol=0)
+
+
+def test_density_of_a_fold_is_that_of_both_branches_together() -> None:
+    """G(z) = |z| - 1 by two units of relu: p_G is half a normal law, twice as high, from -1 on."""
+    game = double(line_config(activation="relu"))
+    put(game, w0=[[1.0, -1.0]], b0=[[0.0, 0.0]], w1=[[1.0], [1.0]], b1=[[-1.0]])
+    edges, width = cells(game.config)
+    below = np.maximum(2 * norm.cdf(edges + 1) - 1, 0)
+    np.testing.assert_allclose(frame(game)["density"] * width, np.diff(below), atol=2 * PIECES, rtol=0)
+
+
+def test_density_of_uniform_noise_is_exact() -> None:
+    game = straight(0.3, 1.7, noise="uniform")
+    edges, width = cells(game.config)
+    law = uniform(0.3 - 1.7, 0.3 + 1.7)
+    assert isinstance(law, Mixture1D)
+    np.testing.assert_allclose(frame(game)["density"] * width, np.diff(law.cdf(edges)), atol=1e-12, rtol=0)
+
+
+def test_density_of_more_noise_numbers_is_close() -> None:
+    """G(z) = 0.6 z1 + 0.8 z2 is standard normal; 4096 quasi-random points tell a distribution function to about 1/1000
+    (independent ones to 1/128)."""
+    game = double(line_config(noise_dim=2))
+    put(game, w0=[[0.6, 0.0], [0.8, 0.0]], b0=[[20.0, 0.0]], w1=[[1.0], [0.0]], b1=[[-20.0]])
+    edges, width = cells(game.config)
+    below = np.cumsum(frame(game)["density"] * width)
+    np.testing.assert_allclose(below, norm.cdf(edges[1:]) - norm.cdf(edges[0]), atol=2e-3)
+
+
+def test_a_generator_that_gives_one_point_has_all_its_mass_in_one_cell() -> None:
+    game = straight(0.777, 0.0)
+    edges, width = cells(game.config)
+    want = np.zeros(len(edges) - 1)
+    want[np.searchsorted(edges, 0.777) - 1] = 1.0
+    np.testing.assert_allclose(frame(game)["density"] * width, want, atol=1e-9)
+
+
+@pytest.mark.parametrize("noise", ["normal", "uniform"])
+@pytest.mark.parametrize("dim", [1, 3])
+def test_masses_are_those_of_a_law_also_outside_of_the_picture(noise: str, dim: int) -> None:
+    """Any map, also one that leaves the picture on both sides: the masses are not negative and sum to 1."""
+    z, mass = line.nodes(noise, dim)
+    assert z.shape[1] == dim and (mass is None) == (dim > 1)
+    edges = np.linspace(-1, 1, 30)
+    for g in (np.sin(5 * z[:, 0]) * 3, z[:, 0] ** 3, z.sum(1), 0 * z[:, 0] + 5, 0 * z[:, 0] - 5):
+        found = line.pushed(g, mass, edges)
+        assert len(found) == 31 and np.all(found >= 0) and abs(found.sum() - 1) < 1e-9
+    assert abs(line.pushed(0 * z[:, 0] + 5, mass, edges)[-1] - 1) < 1e-9
+    assert abs(line.pushed(0 * z[:, 0] - 5, mass, edges)[0] - 1) < 1e-9
+
+
+def test_masses_of_a_wavy_map_are_the_shares_of_many_points() -> None:
+    """A second route: G at two million noise numbers, counted. 5 standard errors of a share are 0.0018."""
+    z, mass = line.nodes("normal", 1)
+    edges = np.linspace(-2, 2, 41)
+    found = line.pushed(np.sin(3 * z[:, 0]) + 0.3 * z[:, 0], mass, edges)
+    draws = np.random.default_rng(0).standard_normal(2_000_000)
+    shares = np.histogram(np.sin(3 * draws) + 0.3 * draws, [-np.inf, *edges, np.inf])[0] / len(draws)
+    np.testing.assert_allclose(found, shares, atol=0.0018)
+
+
+def test_the_targets_own_masses_come_from_its_distribution_function() -> None:
+    config = line_config()
+    edges, width = cells(config)
+    view = View.of(config)
+    np.testing.assert_allclose(view.real_mass.sum(), 1, atol=1e-12)
+    want = 0.5 * (np.diff(norm.cdf(edges, -2, 0.5)) + np.diff(norm.cdf(edges, 2, 0.5)))
+    np.testing.assert_allclose(view.statics()["density_real"] * width, want, atol=1e-12)
+
+
+def test_a_target_of_points_has_the_shares_of_its_points() -> None:
+    config = line_config(toy="points(-1;0;0;2)")
+    edges, width = cells(config)
+    mass = View.of(config).statics()["density_real"] * width
+    found = [mass[np.searchsorted(edges, x) - 2 : np.searchsorted(edges, x) + 1].sum() for x in (-1, 0, 2)]
+    np.testing.assert_allclose(found, [0.25, 0.5, 0.25], atol=0.01)
+
+
+# --- the numbers
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.5, 1.5), (-2.0, 0.4)])
+def test_value_and_js_are_those_of_quadrature(mean: float, std: float) -> None:
+    """On 385 cells JS loses, and V loses or gains, what varies within a cell: far below 1e-3."""
+    game = straight(mean, std, grid=96, width_d=6, activation_d="tanh")
+    told, p, q = frame(game), game.config.target(), normal(mean, std)
+    assert isinstance(p, Mixture1D) and isinstance(q, Mixture1D)
+    exact = float(divergences(p, q, ("js",))["js"].value)
+    assert exact - 1e-3 < told["js"] <= exact + 1e-9, "coarser laws are never further apart"
+    d = modules(game.d)
+
+    def integrand(x: float) -> float:
+        a = float(d(torch.tensor([x], dtype=torch.float64)))
+        at = np.array([x])
+        return float(-p.density(at)[0] * np.logaddexp(0, -a) - q.density(at)[0] * np.logaddexp(0, a))
+
+    with torch.no_grad():
+        want, _ = integrate.quad(integrand, -12, 12, points=[-2, 2, mean], limit=200)
+    assert abs(told["value"] - want) < 1e-3
+    book = ledger(p, q, View.of(game.config).grid_x, told["logits"].astype(float))
+    assert abs(told["value"] - float(book.value)) < 1e-3
+    assert told["value"] <= -np.log(4) + 2 * told["js"]
+
+
+def test_losses_and_means_are_those_of_the_points_in_the_picture() -> None:
+    """Step 0 against D and G as torch's own modules; logits[i, j] belongs to (grid_x[j], grid_y[i])."""
+    for key in ("non-saturating", "least-squares", "wasserstein", "relativistic"):
+        game = double(tiny(loss=key))
+        told, view, g, d = frame(game), View.of(game.config), modules(game.g), modules(game.d)
+        with torch.no_grad():
+            fake = g(view.noise.double())
+            a_real, a_fake = d(torch.as_tensor(view.real)).numpy(), d(fake).numpy()
+            at = torch.tensor(np.stack(np.meshgrid(view.grid_x, view.grid_y), -1))
+            logits = d(at)[..., 0].numpy()
+        np.testing.assert_allclose(told["samples"], fake, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(told["logits"], logits, rtol=1e-11, atol=1e-13)
+        assert at[2, 5, 0] == view.grid_x[5] and at[2, 5, 1] == view.grid_y[2]
+        row = LOSSES[key]
+        np.testing.assert_allclose(told["loss_d"], np.mean(row.discriminator_loss(a_real, a_fake)), rtol=1e-12)
+        np.testing.assert_allclose(told["loss_g"], np.mean(row.generator_loss(a_real, a_fake)), rtol=1e-12)
+        # a logit of least squares is a probability, by the D that is best for that loss
+        read = (lambda a: a) if key == "least-squares" else (lambda a: 1 / (1 + np.exp(-a)))
+        clear = (a_real.min() > 0 and a_fake.min() > 0) or key != "least-squares"
+        if clear:
+            np.testing.assert_allclose(told["d_real"], np.mean(read(a_real)), rtol=1e-3)
+            np.testing.assert_allclose(told["d_fake"], np.mean(read(a_fake)), rtol=1e-3)
+        assert told["js"] == estimated_js(view.real, told["samples"])
+        if key == "non-saturating":
+            assert abs(told["value"] + told["loss_d"]) < 1e-12, "D's loss is -V"
+
+
+def test_gradient_lengths_are_those_of_the_last_moves() -> None:
+    game = double(tiny(seeds=2))
+    recorder = Recorder(game)
+    assert all(f.arrays["grad_d"] == f.arrays["grad_g"] == 0 for f in recorder.frames(gradients=False))
+    game.step()
+    for seed, told in enumerate(recorder.frames()):
+        for who, player in (("grad_d", game.d), ("grad_g", game.g)):
+            parts = [view[seed].flatten() for view in player.network.views(player.grad).values()]
+            np.testing.assert_allclose(told.arrays[who], torch.cat(parts).norm(), rtol=1e-12)
+    first, *_, last = list(train(tiny()))
+    assert first[0].arrays["grad_d"] == 0 < last[0].arrays["grad_d"]
+
+
+# --- arrows
+
+ARROW_CASES: dict[str, dict[str, Any]] = {
+    "non-saturating": {},
+    "saturating": {"loss": "saturating"},
+    "relativistic": {"loss": "relativistic"},
+    "packs": {"pac": 2, "loss": "least-squares"},
+    "packs that leave a rest": {"pac": 3, "batch": 9, "loss": "relativistic"},
+    "the line": {"toy": "bimodal", "noise_dim": 1},
+    "feature matching": {"feature_matching": True},
+    "comparing": {"minibatch_kernels": 2, "minibatch_std": True},
+    "comparing, relativistic": {"minibatch_kernels": 2, "loss": "relativistic", "batch": 10},
+    "spectral norm": {"spectral_norm": True},
+    "three seeds": {"seeds": 3},
+    "no penalties": {"gp": 1.0, "r1": 2.0, "unrolled": 1},
+}
+
+
+@pytest.mark.parametrize("name", ARROW_CASES)
+def test_arrows_are_where_the_loss_of_a_points_pack_falls(name: str) -> None:
+    """Minus the central difference of G's loss in each coordinate of a point; what D compares with stays."""
+    game = double(tiny(**({"activation": "tanh", "shown": 32} | ARROW_CASES[name])))
+    game.step()
+    c, member, eps = game.config, game.config.seeds - 1, 1e-6
+    told, view, loss = frame(game, member), View.of(c, member), LOSSES[c.loss]
+    assert told["arrows"].shape == (32, c.dim)
+    count, even, n = 32 - 32 % c.pac, c.shown - c.shown % c.pac, c.batch // c.pac
+
+    def packs(x: Array) -> torch.Tensor:
+        """For all seeds: D of a game of several asks for the points of each."""
+        one = torch.as_tensor(x, dtype=torch.float64).reshape(1, -1, c.pac * c.dim)
+        return one.expand(c.seeds, -1, -1)
+
+    compares = c.minibatch_kernels > 0 or c.minibatch_std
+    beside = {
+        "real": game.d(packs(view.real[:even])[:, :n])[1] if compares else None,
+        "fake": game.d(packs(told["samples"][:even])[:, :n])[1] if compares else None,
+    }
+
+    def loss_at(x: Array) -> float:
+        a_real = game.d(packs(view.real[:count]), beside=beside["real"])[0][member]
+        a_fake, features = (out[member] for out in game.d(packs(x), beside=beside["fake"]))
+        if c.feature_matching:
+            wanted = game.d(packs(view.real[:count]))[1][member].mean(0)
+            return float((features.mean(0) - wanted).square().sum())
+        return float(loss.generator_loss(a_real, a_fake).mean())
+
+    found = np.zeros((32, c.dim))
+    x = told["samples"][:count].astype(float)
+    for i in range(count):
+        for k in range(c.dim):
+            step = np.zeros_like(x)
+            step[i, k] = eps
+            found[i, k] = -(loss_at(x + step) - loss_at(x - step)) / (2 * eps) * (count // c.pac)
+    np.testing.assert_allclose(told["arrows"], found, rtol=1e-5, atol=1e-7)
+    assert np.abs(found[:count]).max() > 1e-3 and not found[count:].any()
+
+
+def test_arrows_follow_the_loss_in_force() -> None:
+    config = tiny(changes=[{"step": 2, "field": "loss", "value": "wasserstein"}])
+    game, other = double(config), double(tiny(loss="wasserstein"))
+    game.step()
+    assert not np.allclose(frame(game)["arrows"], _with(other, game), rtol=1e-3)
+    game.step()
+    np.testing.assert_allclose(frame(game)["arrows"], _with(other, game), rtol=1e-12)
+
+
+def _with(other: Game, game: Game) -> Array:
+    other.restore(game.state())
+    return np.asarray(frame(other)["arrows"])
+
+
+# --- the mesh, shapes, and what looking does
+
+
+@pytest.mark.parametrize("fields", [{}, {"noise": "uniform"}, {"noise_dim": 1}, {"noise_dim": 4}, {"ema": 0.9}])
+def test_the_mesh_shows_where_g_takes_a_grid_of_noise(fields: dict[str, Any]) -> None:
+    game = double(tiny(**fields))
+    game.step()
+    reach = 1.0 if fields.get("noise") == "uniform" else 2.0
+    z = mesh(game.config)
+    assert z.shape == (MESH * MESH, game.config.noise_dim) and np.abs(z).max() == reach
+    if game.config.noise_dim > 1:
+        grid = z.reshape(MESH, MESH, -1)
+        np.testing.assert_allclose(grid[3, :, 0], np.linspace(-reach, reach, MESH), atol=1e-15)
+        np.testing.assert_allclose(grid[:, 3, 1], np.linspace(-reach, reach, MESH), atol=1e-15)
+        assert not grid[..., 2:].any()
+    shown = game.generated(torch.as_tensor(z)[None])[0].reshape(MESH, MESH, 2)
+    np.testing.assert_allclose(frame(game)["mesh"], shown, rtol=1e-12, atol=1e-13)
+
+
+def test_the_mesh_on_the_line_is_the_graph_of_g() -> None:
+    game = straight(0.5, 1.5)
+    assert mesh(game.config).shape == (MESH_LINE, 1)
+    np.testing.assert_allclose(frame(game)["mesh"][:, 0], 0.5 + 1.5 * np.linspace(-2, 2, MESH_LINE), atol=1e-12)
+
+
+def test_the_picture_has_room_around_the_target() -> None:
+    for config in (tiny(), line_config()):
+        view, box = View.of(config), config.target().box
+        half = (box[1] - box[0]) / 2 * 1.15
+        first, last = (view.edges[0], view.edges[-1]) if config.dim == 1 else (view.grid_x[0], view.grid_x[-1])
+        np.testing.assert_allclose([first, last], [-half, half], atol=1e-12)
+
+
+def test_real_points_and_noise_of_a_picture_are_its_seeds_own_and_not_those_of_training() -> None:
+    config = tiny(seeds=3, shown=64, batch=64)
+    views = [View.of(config, m) for m in range(3)]
+    for m, view in enumerate(views):
+        alone = View.of(config.member(m))
+        np.testing.assert_array_equal(view.real, alone.real)
+        assert torch.equal(view.noise, alone.noise)
+        assert all(not np.array_equal(view.real, other.real) for other in views if other is not view)
+    game = Game(config.member(0))
+    for step in range(0, 256, 64):
+        move = game.batches.for_d(config, step, 0)
+        assert move.real is not None and move.z is not None
+        assert not np.isclose(move.real[0].numpy()[:, None], views[0].real.astype(np.float32)[None]).all(-1).any()
+        assert not torch.isclose(move.z[0][:, None], views[0].noise[None]).all(-1).any()
+
+
+REMEDIES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "penalties": {"gp": 1.0, "gp0": 1.0, "r1": 1.0, "r2": 1.0},
+    "clip": {"clip": 0.1, "loss": "wasserstein"},
+    "spectral norm": {"spectral_norm": True, "loss": "hinge"},
+    "instance noise": {"instance_noise": 0.5, "instance_noise_steps": 3},
+    "label smoothing": {"label_smoothing": 0.2},
+    "feature matching": {"feature_matching": True},
+    "minibatch discrimination": {"minibatch_kernels": 3, "minibatch_std": True},
+    "packs": {"pac": 4, "loss": "relativistic"},
+    "unrolled": {"unrolled": 2},
+    "historical averaging": {"historical_averaging": 1.0},
+    "consensus": {"consensus": 1.0, "order": "simultaneous"},
+    "batch norm, average": {"batch_norm": True, "ema": 0.9},
+    "maxout": {"maxout": 3, "optimiser": "rmsprop"},
+    "a shift of loss": {"changes": [{"step": 3, "field": "loss", "value": "f-js"}]},
+    "four noise numbers": {"noise_dim": 4, "noise": "uniform", "dataset": 10},
+    "moves of D alone": {"g_steps": 0, "d_steps": 2},
+}
+
+
+@pytest.mark.parametrize("toy", ["ring", "bimodal", "moons"])
+@pytest.mark.parametrize("name", REMEDIES)
+def test_frames_of_every_remedy_are_whole_and_finite(name: str, toy: str) -> None:
+    config = tiny(**({"toy": toy, "steps": 6, "frames": 3, "seeds": 2, "shown": 210} | REMEDIES[name]))
+    told = list(train(config))
+    assert len(told) == 3
+    for frames in told:
+        assert len(frames) == 2
+        for each in frames:
+            shapes = {field: np.shape(a) for field, a in each.arrays.items()}
+            assert shapes == {field.name: field.shape for field in frame_fields(config)}
+            assert all(np.all(np.isfinite(a)) for a in each.arrays.values())
+            assert 0 <= each.arrays["d_real"] <= 1 and 0 <= each.arrays["d_fake"] <= 1
+            assert len(each.arrays["arrows"]) == ARROWS
+    for member in range(2):
+        statics = View.of(config, member).statics()
+        assert {k: np.shape(a) for k, a in statics.items()} == {f.name: f.shape for f in static_fields(config)}
+
+
+def test_looking_changes_nothing() -> None:
+    for fields in REMEDIES.values():
+        game = Game(tiny(**fields))
+        recorder = Recorder(game)
+        game.step()
+        before, random = game.state(), torch.get_rng_state()
+        one, two = recorder.frames(), recorder.frames()
+        after = game.state()
+        assert before.keys() == after.keys() and all(a.tobytes() == after[k].tobytes() for k, a in before.items())
+        assert torch.equal(random, torch.get_rng_state())
+        for a, b in zip(one, two, strict=True):
+            assert all(np.array_equal(v, b.arrays[k]) for k, v in a.arrays.items())
