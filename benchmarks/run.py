@@ -11,7 +11,12 @@ import sys
 import time
 from pathlib import Path
 
-from figures import Clock, Row, load, table
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from figures import Clock, Row, load, table  # noqa: E402
+
+from gantoys.service.environment import environment  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 SECONDS = 200.0  # after that, series stop where they are
@@ -43,7 +48,10 @@ def training() -> list[Row]:
     """The training loop against the textbook's, and what films cost, in a process of its own: here is no torch."""
     print("Training on a ring of eight: steps of a seed per second of the processor's time; on two cores, the clock's")
     call = [sys.executable, str(HERE / "training.py")]
-    answer = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True, timeout=400).stdout
+    # with the settings that a worker starts with, for both sides
+    answer = subprocess.run(
+        call, stdout=subprocess.PIPE, text=True, check=True, timeout=400, env=environment()
+    ).stdout
     found = [Row(**row) for row in json.loads(answer)]
     print(table(found, other="textbook"))
     return found

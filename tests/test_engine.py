@@ -563,6 +563,18 @@ def test_instance_noise_falls_evenly_to_nothing(closed: bool) -> None:
     assert double(tiny(instance_noise=0.8)).noise() == 0.8, "without an end it stays"
 
 
+def test_slow_motion_shows_the_points_of_g_itself_where_the_film_shows_its_average() -> None:
+    game = double(tiny(ema=0.9, lr_g=0.1))
+    for _ in range(3):
+        game.step()
+    move, g = game.batches.for_d(game.now, game.taken, 0), modules(game.g)
+    assert move.z is not None
+    fake = next(m.points for m in game.moments() if m.what == "sees fake")
+    assert fake is not None
+    torch.testing.assert_close(fake[0], g(move.z[0]), rtol=1e-10, atol=1e-12)
+    assert float((fake - game.generated(move.z)).abs().max()) > 1e-3
+
+
 def game_noise(step: int) -> float:
     return 0.8 * max(0.0, 1 - step / 4)
 

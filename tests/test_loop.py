@@ -18,7 +18,7 @@ from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.groups import groups
 from gantoys.training import loop
-from gantoys.training.diverged import EXPLODED, healthy
+from gantoys.training.diverged import EXPLODED
 from gantoys.training.game import Game
 from gantoys.training.loop import Diverged, checkpoint_every, train
 from gantoys.training.record import Frame
@@ -389,17 +389,20 @@ def test_moves_of_a_player_change_exactly_at_their_step() -> None:
 # --- runs that fail
 
 
-def first_bad_step(config: TrainConfig) -> int:
-    """By looking after each single step."""
-    game = Game(config)
+def first_bad_steps(config: TrainConfig) -> list[int]:
+    """Of each seed, by looking at it after each single step; 0 for one that is fine to the end."""
+    game, found = Game(config), [0] * config.seeds
     with torch.set_grad_enabled(False):
-        while game.taken < config.steps:
+        while game.taken < config.steps and not all(found):
             passes = game.passes
             game.step()
-            told = (passes.real, passes.fake, game.d.grad, game.d.theta, game.g.grad, game.g.theta)
-            if not all(bool(torch.isfinite(t).all()) for t in told) or not healthy(game):
-                return game.taken
-    raise AssertionError("the run is fine")
+            for seed in range(config.seeds):
+                said = [x.reshape(config.seeds, -1)[seed] for x in (passes.real, passes.fake)]
+                numbers = [part(p, flat, seed) for p in (game.d, game.g) for flat in (p.theta, p.grad)]
+                bad = any(float(part(p, p.theta, seed).abs().max()) >= EXPLODED for p in (game.d, game.g))
+                if not found[seed] and (bad or not all(bool(torch.isfinite(x).all()) for x in (*said, *numbers))):
+                    found[seed] = game.taken
+    return found
 
 
 FAILS: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -428,6 +431,11 @@ FAILS: dict[str, tuple[dict[str, Any], str, str]] = {
         r"is no longer a finite number|passed 100000",
         "the weight of r1 is 1000, too large for this learning rate",
     ),
+    "G alone": (
+        {"loss": "wasserstein", "d_steps": 0, "lr_g": 0.9, "optimiser": "sgd", "layers": 3, "init_scale": 3.0},
+        r"G's gradient is no longer a finite number|weight of G (passed 100000|is no longer)",
+        "nothing bounds the critic",
+    ),
     "by autograd": (
         {"loss": "f-neyman", "lr_d": 5.0, "lr_g": 5.0, "optimiser": "sgd", "feature_matching": True, "seeds": 2},
         r"is no longer a finite number|passed 100000",
@@ -441,15 +449,54 @@ def test_a_run_that_fails_says_at_which_step_what_and_why(name: str) -> None:
     """The step is the first bad one although the loop looks rarely, and all pictures before it have been given."""
     fields, what, cause = FAILS[name]
     config = tiny(**({"steps": 2000, "frames": 200, "cadence": "even", "width": 8} | fields))
-    frames: list[Frame] = []
+    rows = []
     with pytest.raises(Diverged, match=what) as caught:
         for row in train(config):
-            frames += row[:1]
-    step, text = caught.value.step, str(caught.value)
-    assert step == first_bad_step(config) and step < config.steps
-    assert text.startswith(f"Diverged at step {step}: ") and cause in text and text.endswith(".") and "\n" not in text
-    assert [f.step for f in frames] == [s for s in config.recorded_steps() if s < step]
-    assert all(np.all(np.isfinite(a)) for f in frames for a in f.arrays.values())
+            rows.append(row)
+    steps = first_bad_steps(config)
+    last, text = caught.value.step, str(caught.value)
+    assert last == max(steps) and 0 < last < config.steps
+    assert text.startswith(f"Diverged at step {last}: ") and cause in text and text.endswith(".") and "\n" not in text
+    assert len(rows) == np.sum(config.recorded_steps() < last)
+    for seed, step in enumerate(steps):
+        frames = [row[seed] for row in rows if isinstance(row[seed], Frame)]
+        assert [f.step for f in frames] == [s for s in config.recorded_steps() if s < step]
+        assert all(np.all(np.isfinite(a)) for f in frames for a in f.arrays.values())
+        assert {row[seed].step for row in rows if not isinstance(row[seed], Frame)} <= {step}
+
+
+SOME_FAIL: dict[str, Any] = {
+    "loss": "maximum-likelihood",
+    "lr_d": 0.25,
+    "lr_g": 0.2,
+    "optimiser": "sgd",
+    "width": 8,
+    "steps": 1100,
+    "frames": 12,
+}
+
+
+@pytest.mark.parametrize(("seed", "seeds"), [(14, 2), (8, 4)])
+def test_a_seed_that_fails_leaves_the_others_alone(seed: int, seeds: int) -> None:
+    """From then on there is its sentence in the place of its pictures, and no state is kept."""
+    config, kept = tiny(seed=seed, seeds=seeds, **SOME_FAIL), []
+    rows, steps = run(config, keep=lambda *given: kept.append(given)), first_bad_steps(config)
+    assert max(steps) > 0 == min(steps), "some fail and some do not"
+    first = min(s for s in steps if s)
+    assert [step for step, _ in kept] == [s for s in (256, 512, 768, 1024) if s < first]
+    assert bool(kept) == (seeds == 2), "one of the two cases shows a state"
+    for member, step in enumerate(steps):
+        for recorded, row in zip(config.recorded_steps(), rows, strict=True):
+            if step and recorded >= step:
+                assert isinstance(row[member], Diverged) and row[member].step == step
+            else:
+                assert isinstance(row[member], Frame) and row[member].step == recorded
+                assert all(np.all(np.isfinite(a)) for a in row[member].arrays.values())
+    for _, state in kept:
+        rest = run(config, start=state)
+        for one, other in zip(rest, rows[-len(rest) :], strict=True):
+            for a, b in zip(one, other, strict=True):
+                assert equal(a, b) if isinstance(a, Frame) else str(a) == str(b)
 
 
 def test_it_fails_at_the_same_step_when_it_was_stopped_in_between() -> None:

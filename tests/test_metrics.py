@@ -16,6 +16,7 @@ from gantoys.metrics import (
     MODE_RULES,
     frechet_laws,
     frechet_moments,
+    histogram,
     inception_scores,
     median_bandwidth,
     mmd2_laws,
@@ -726,3 +727,16 @@ def test_the_package_is_imported_quickly():
     code = f"import sys, gantoys.metrics; print(*[m for m in {slow} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(("n", "tied"), [(800, False), (96, False), (77, False), (64, True)])
+def test_cells_that_are_halved_all_at_once_are_the_cells_halved_one_by_one(
+    n: int, tied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.random.default_rng(n).normal(size=(2 * n, 2))
+    x = np.round(x) if tied else x
+    quick = histogram.equal_cells(x, 32)
+    assert (histogram._even_cells(x, 32) is None) == (tied or n % 4 != 0)
+    monkeypatch.setattr(histogram, "_even_cells", lambda *_: None)
+    slow = histogram.equal_cells(x, 32)
+    assert len(set(zip(quick, slow, strict=True))) == len(set(quick)) == len(set(slow))

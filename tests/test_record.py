@@ -13,6 +13,7 @@ from gantoys.maths.compare import divergences
 from gantoys.maths.distributions import Mixture1D, normal, uniform
 from gantoys.maths.game import ledger
 from gantoys.maths.losses import LOSSES
+from gantoys.maths.points import from_points
 from gantoys.metrics.histogram import js as estimated_js
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE, frame_fields, static_fields
@@ -116,8 +117,8 @@ def test_masses_are_those_of_a_law_also_outside_of_the_picture(noise: str, dim: 
     for g in (np.sin(5 * z[:, 0]) * 3, z[:, 0] ** 3, z.sum(1), 0 * z[:, 0] + 5, 0 * z[:, 0] - 5):
         found = line.pushed(g, mass, edges)
         assert len(found) == 31 and np.all(found >= 0) and abs(found.sum() - 1) < 1e-9
-    assert abs(line.pushed(0 * z[:, 0] + 5, mass, edges)[-1] - 1) < 1e-9
-    assert abs(line.pushed(0 * z[:, 0] - 5, mass, edges)[0] - 1) < 1e-9
+    assert abs(line.pushed(0 * z[:, 0] + 5, mass, edges)[-1] - 1) < 1e-8
+    assert abs(line.pushed(0 * z[:, 0] - 5, mass, edges)[0] - 1) < 1e-8
 
 
 def test_masses_of_a_wavy_map_are_the_shares_of_many_points() -> None:
@@ -140,7 +141,7 @@ def test_the_targets_own_masses_come_from_its_distribution_function() -> None:
 
 
 def test_a_target_of_points_has_the_shares_of_its_points() -> None:
-    config = line_config(toy="points(-1;0;0;2)")
+    config = line_config(toy=str(from_points(np.array([-1.0, 0.0, 0.0, 2.0]))))
     edges, width = cells(config)
     mass = View.of(config).statics()["density_real"] * width
     found = [mass[np.searchsorted(edges, x) - 2 : np.searchsorted(edges, x) + 1].sum() for x in (-1, 0, 2)]
@@ -239,7 +240,7 @@ def test_arrows_are_where_the_loss_of_a_points_pack_falls(name: str) -> None:
     c, member, eps = game.config, game.config.seeds - 1, 1e-6
     told, view, loss = frame(game, member), View.of(c, member), LOSSES[c.loss]
     assert told["arrows"].shape == (32, c.dim)
-    count, even, n = 32 - 32 % c.pac, c.shown - c.shown % c.pac, c.batch // c.pac
+    count = 32 - 32 % c.pac
 
     def packs(x: Array) -> torch.Tensor:
         """For all seeds: D of a game of several asks for the points of each."""
@@ -247,14 +248,16 @@ def test_arrows_are_where_the_loss_of_a_points_pack_falls(name: str) -> None:
         return one.expand(c.seeds, -1, -1)
 
     compares = c.minibatch_kernels > 0 or c.minibatch_std
-    beside = {
-        "real": game.d(packs(view.real[:even])[:, :n])[1] if compares else None,
-        "fake": game.d(packs(told["samples"][:even])[:, :n])[1] if compares else None,
-    }
+    beside: Any = (None, None)
+    if compares:
+        recorder = Recorder(game)
+        made = game.generated(recorder.company_noise)
+        assert recorder.company_real.shape[1] == c.batch // c.pac, "a batch of the size with which D has learned"
+        beside = (game.d(recorder.company_real)[1], game.d(made.reshape(c.seeds, -1, c.pac * c.dim))[1])
 
     def loss_at(x: Array) -> float:
-        a_real = game.d(packs(view.real[:count]), beside=beside["real"])[0][member]
-        a_fake, features = (out[member] for out in game.d(packs(x), beside=beside["fake"]))
+        a_real = game.d(packs(view.real[:count]), beside=beside[0])[0][member]
+        a_fake, features = (out[member] for out in game.d(packs(x), beside=beside[1]))
         if c.feature_matching:
             wanted = game.d(packs(view.real[:count]))[1][member].mean(0)
             return float((features.mean(0) - wanted).square().sum())
@@ -332,6 +335,20 @@ def test_real_points_and_noise_of_a_picture_are_its_seeds_own_and_not_those_of_t
         assert move.real is not None and move.z is not None
         assert not np.isclose(move.real[0].numpy()[:, None], views[0].real.astype(np.float32)[None]).all(-1).any()
         assert not torch.isclose(move.z[0][:, None], views[0].noise[None]).all(-1).any()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"toy": "bimodal", "noise_dim": 2}, {"minibatch_kernels": 2, "minibatch_std": True, "pac": 2}],
+)
+def test_the_first_picture_of_a_seed_is_the_same_alone_and_beside_others(fields: dict[str, Any]) -> None:
+    """Nothing has been learned yet: what is left is the rounding of sums in another order."""
+    config = tiny(seeds=3, **fields)
+    for member, told in enumerate(Recorder(double(config)).frames(gradients=False)):
+        alone = Recorder(double(config.member(member))).frames(gradients=False)[0]
+        assert told.arrays.keys() == alone.arrays.keys()
+        for name, array in told.arrays.items():
+            np.testing.assert_allclose(array, alone.arrays[name], rtol=1e-9, atol=1e-11, err_msg=name)
 
 
 REMEDIES: dict[str, dict[str, Any]] = {

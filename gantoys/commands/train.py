@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from gantoys.commands.output import json_option, show
+from gantoys.maths.points import from_points
+from gantoys.metrics.files import load_points
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.presets import PRESETS
@@ -24,6 +26,7 @@ FILM = "out.film"
 @click.command()
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="A published protocol; other options change it.")
 @click.option("--toy", help="The target: a name or a notation.  [default: ring]")
+@click.option("--points", metavar="NPY", help="The target: these points, (n,), (n, 1) or (n, 2), at most 5,000.")
 @click.option("--loss", help="A key of the table of losses.  [default: non-saturating]")
 @click.option("--seeds", metavar="A:B", help="The seeds A to B-1, one film each.  [default: 0:1]")
 @click.option("--steps", type=int, help="Moves of each network.")
@@ -37,6 +40,7 @@ FILM = "out.film"
 def train(
     preset: str | None,
     toy: str | None,
+    points: str | None,
     loss: str | None,
     seeds: str | None,
     steps: int | None,
@@ -52,6 +56,10 @@ def train(
 
     Several seeds are spread over the cores of this machine. Ctrl-C leaves the films so far; --resume goes on with them.
     """
+    if points is not None:
+        if toy is not None:
+            raise ValueError("--toy and --points both name the target: leave one out")
+        toy = str(from_points(load_points(points)))
     given = {"toy": toy, "loss": loss, "steps": steps}
     wanted = {name: value for name, value in given.items() if value is not None} | dict(map(_field, fields))
     place = Path(film if film is not None else FILM)

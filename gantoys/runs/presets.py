@@ -10,7 +10,9 @@ from gantoys.runs.config import TrainConfig
 
 # The start page: a plain GAN on the ring. G is chased from mode to mode for some 350 steps, then finds the ring and all
 # eight modes.
-START = TrainConfig(toy="ring(8,radius=2,std=0.1)", loss="non-saturating", activation="relu", seed=4, steps=3000)
+START = TrainConfig(
+    toy="ring(8,radius=2,std=0.1)", loss="non-saturating", activation="relu", seed=4, steps=3000, frames=161
+)
 START_FILM = Path(__file__).resolve().parents[1] / "lessons" / "films" / "ring.film"
 
 

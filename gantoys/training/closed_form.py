@@ -75,6 +75,7 @@ class ClosedForm:
         self.tape_real.out = buffer(packs, 1)
         self._between: tuple[Tape, list[Tensor]] | None = None
         self._spare: list[Tensor] | None = None
+        self._looking: tuple[Tape, list[Tensor], Tensor] | None = None
         self.wanted = buffer(2 * packs, c.pac * dim)
 
     def _packed(self, x: Tensor) -> Tensor:
@@ -193,3 +194,20 @@ class ClosedForm:
         if move.instance_real is not None:
             self.x_real.add_(self._own(move.instance_real), alpha=noise)
         return self.d.forward(self.tape_real)
+
+    def arrows(self, now: TrainConfig, fake: Tensor, real: Tensor) -> Tensor:
+        """-dL_G/dx at generated points fake (S, n, d), for the mean loss of one pack; a paired loss sees `real` too."""
+        loss, count = LOSSES[now.loss], fake.shape[1]
+        if self._looking is None or self._looking[0].out.shape[-2] * self.pac != count:
+            tape = self.d.tape(self._packed(self.buffer(count, fake.shape[-1])))
+            self._looking = tape, self.d.slopes(count // self.pac), torch.empty_like(tape.h[0])
+        tape, room, to = self._looking
+        beside = None
+        if loss.paired:
+            tape.h[0].copy_(self._packed(self._own(real)))
+            beside = self.d.forward(tape).clone()
+        tape.h[0].copy_(self._packed(self._own(fake)))
+        said = self.d.forward(tape)
+        slope = loss.generator_slope(said if beside is None else said - beside)
+        self.d.backward(tape, slope, room, learn=False, to=to)
+        return self._unpacked(to).reshape(fake.shape).neg()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
 from gantoys.training.closed_form import ClosedForm
 from gantoys.training.game import Game
+from gantoys.training.player import Player
 from gantoys.training.reference import Reference
 
 EXPLODED = 1e5  # a weight beyond it: useful ones are below 100
@@ -25,10 +27,19 @@ class Diverged(Exception):
         self.step = step
 
 
-def healthy(game: Game) -> bool:
-    """Whether all numbers of both players are finite and not absurd, in every seed."""
+def healthy(game: Game, seeds: Sequence[int] | None = None) -> bool:
+    """Whether all numbers of both players are finite and not absurd, in every seed or in those at some places."""
     # the largest of numbers one of which is nan is nan, and nan is not below anything
-    return all(float(p.theta.abs().max()) < EXPLODED for p in (game.d, game.g))
+    if all(float(p.theta.abs().max()) < EXPLODED for p in (game.d, game.g)):
+        return True
+    if seeds is None or len(seeds) == len(game.members):
+        return False
+    return all(_largest(p, p.theta, seed) < EXPLODED for p in (game.d, game.g) for seed in seeds)
+
+
+def _largest(player: Player, flat: Tensor, seed: int) -> float:
+    """The largest absolute number of one seed; nan if one is nan."""
+    return float(torch.stack([view[seed].abs().max() for view in player.network.views(flat).values()]).max())
 
 
 def located(
@@ -60,8 +71,7 @@ def _fault(game: Game, passes: ClosedForm | Reference, seed: int) -> str:
         return "D's output is no longer a finite number"
     for who, player in (("D", game.d), ("G", game.g)):
         for name, flat in ((f"{who}'s gradient", player.grad), (f"a weight of {who}", player.theta)):
-            numbers = [view[seed].abs().max() for view in player.network.views(flat).values()]
-            largest = float(torch.stack(numbers).max())
+            largest = _largest(player, flat, seed)
             if not np.isfinite(largest):
                 return f"{name} is no longer a finite number"
             if flat is player.theta and largest >= EXPLODED:

@@ -14,7 +14,7 @@ NODES = 4096  # pieces of the one noise number, on each of which G is taken as s
 REACH = 8.0  # normal noise beyond it has a mass below 1e-14
 POINTS = 4096  # quasi-random noise where there are more noise numbers
 DRAWS = 200_000  # to tell the law of a target that has no distribution function
-LEAST_WIDTH = 1e-9  # pieces that G makes shorter than this keep their mass on this length
+LEAST_WIDTH = 1e-6  # pieces that G makes shorter keep their mass on this length: sums of steeper ramps lose digits
 
 
 def nodes(noise: str, dim: int) -> tuple[Array, Array | None]:

@@ -43,8 +43,8 @@ def train(
     when `should_stop`, which is asked every few steps, ends the run. The same config and members give the same frames,
     bit for bit, on one machine with one thread, whether in one go or from a state.
     A seed whose numbers are no longer finite, or absurd, gives a `Diverged` in place of its frames, and the others go
-    on; when none is left, the last one's is raised. Raises ValueError for a state of another run or a device
-    that is not there.
+    on; when none is left, the last one's is raised. From the first one on no state is kept: it would not tell how that
+    seed ended. Raises ValueError for a state of another run or a device that is not there.
     """
     try:
         torch.empty(0, device=device)
@@ -58,13 +58,13 @@ def train(
     for wanted in due:
         while run.game.taken < wanted:
             if should_stop():
-                if keep is not None:
-                    run.check()
+                run.check()
+                if keep is not None and not run.diverged:
                     keep(run.game.taken, run.state())
                 return
             boundary = (run.game.taken // CHUNK + 1) * CHUNK
             run.advance(min(run.game.taken + ASK_EVERY, wanted, boundary))
-            if keep is not None and run.game.taken % every == 0:
+            if keep is not None and not run.diverged and run.game.taken % every == 0:
                 keep(run.game.taken, run.state())
         yield run.frames()
 
@@ -80,14 +80,17 @@ class _Run:
         self.diverged: dict[int, Diverged] = {}  # by the seed's place in the game
         self._safe = self.state()
 
+    @property
+    def alive(self) -> list[int]:
+        """The places in the game of the seeds that have not diverged."""
+        return [i for i in range(len(self.game.members)) if i not in self.diverged]
+
     def state(self) -> dict[str, np.ndarray]:
         return self.game.state()
 
     def restore(self, state: State) -> None:
         self.game.restore(state)
         self._safe = self.state()
-        if not healthy(self.game):  # a seed had diverged before: the state does not tell how
-            self.check()
 
     def advance(self, until: int) -> None:
         """Take the steps up to `until`; at the end of a chunk of them look whether all is well."""
@@ -100,20 +103,20 @@ class _Run:
     def check(self, pictures: Iterable[int] = ()) -> None:
         """Take note of the seeds that have diverged, and of the state to look from the next time. Raises `Diverged`
         when all have. pictures: seeds whose pictures show it."""
-        if pictures or not healthy(self.game):
-            alive = [i for i in range(len(self.game.members)) if i not in self.diverged]
+        spoilt = set(pictures) & set(self.alive)
+        if spoilt or not healthy(self.game, self.alive):
             with torch.inference_mode(self.inference), torch.set_grad_enabled(False):
-                self.diverged |= located(self.game, self._safe, self.game.taken, alive, pictures=pictures)
+                self.diverged |= located(self.game, self._safe, self.game.taken, self.alive, pictures=spoilt)
             if len(self.diverged) == len(self.game.members):
                 raise max(self.diverged.values(), key=lambda d: d.step)
         self._safe = self.state()
 
     def frames(self) -> tuple[Frame | Diverged, ...]:
         """The pictures now, or what stands in their place. Raises `Diverged` when no seed is left."""
-        if not healthy(self.game):
+        if not healthy(self.game, self.alive):
             self.check()
         frames = self.recorder.frames(gradients=self.game.taken > 0)
         spoilt = [i for i, f in enumerate(frames) if not all(np.all(np.isfinite(a)) for a in f.arrays.values())]
-        if set(spoilt) - set(self.diverged):
+        if set(spoilt) & set(self.alive):
             self.check(spoilt)
         return tuple(self.diverged.get(i, frame) for i, frame in enumerate(frames))

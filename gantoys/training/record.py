@@ -19,6 +19,7 @@ from gantoys.runs.config import Target, TrainConfig
 from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE
 from gantoys.training import line
 from gantoys.training.batches import PICTURES, entropy, torch_generator
+from gantoys.training.closed_form import ClosedForm
 from gantoys.training.game import Game
 from gantoys.training.layers import pack
 from gantoys.training.reference import Reference
@@ -54,13 +55,8 @@ class View:
     @classmethod
     def of(cls, config: TrainConfig, member: int = 0) -> View:
         """The view of a config's seed number `member`."""
-        target, seed = config.target(), config.seed + member
-        rng = np.random.default_rng(entropy(seed, 0, PICTURES, 0))
-        real = target.sample(config.shown, rng).reshape(config.shown, -1)
-        shape = (config.shown, config.noise_dim)
-        generator = torch_generator(entropy(seed, 0, PICTURES, 1))
-        uniform = config.noise == "uniform"
-        noise = torch.rand(shape, generator=generator) * 2 - 1 if uniform else torch.randn(shape, generator=generator)
+        target = config.target()
+        real, noise = _drawn(config, config.shown, config.seed + member, 0)
         low, high = _room(np.asarray(target.box, float))
         if config.dim == 2:
             axes = [np.linspace(a, b, config.grid) for a, b in zip(low, high, strict=True)]
@@ -87,6 +83,15 @@ class View:
             return {"real": self.real, "grid_x": self.grid_x, "grid_y": self.grid_y}
         density = self.real_mass[1:-1] / (self.grid_x[1] - self.grid_x[0])
         return {"real": self.real, "grid_x": self.grid_x, "density_real": density}
+
+
+def _drawn(config: TrainConfig, n: int, seed: int, use: int) -> tuple[Array, Tensor]:
+    """n real points (n, d) and noise for as many generated ones (n, noise_dim), others for each use."""
+    rng = np.random.default_rng(entropy(seed, 0, PICTURES, 2 * use))
+    generator = torch_generator(entropy(seed, 0, PICTURES, 2 * use + 1))
+    shape, uniform = (n, config.noise_dim), config.noise == "uniform"
+    noise = torch.rand(shape, generator=generator) * 2 - 1 if uniform else torch.randn(shape, generator=generator)
+    return config.target().sample(n, rng).reshape(n, -1), noise
 
 
 def _mass_of(target: Target, edges: Array) -> Array:
@@ -134,6 +139,11 @@ class Recorder:
         self.even = c.shown - c.shown % c.pac  # as many points as make whole packs
         self.arrows = min(ARROWS, c.shown)
         self.compares = c.minibatch_kernels > 0 or c.minibatch_std
+        if self.compares:
+            # points that are not in the picture: one that is compared with itself has a kink there
+            company = [_drawn(c, c.batch, c.seed + member, 1) for member in game.members]
+            self.company_real = pack(tensor([real for real, _ in company]), c.pac)
+            self.company_noise = torch.stack([noise for _, noise in company]).to(like)
         if c.dim == 1:
             z, self.mass = line.nodes(c.noise, c.noise_dim)
             self.nodes = tensor(z).expand(seeds, -1, -1)
@@ -157,27 +167,37 @@ class Recorder:
         game, c = self.game, self.game.config
         samples = game.generated(self.noise)
         real, fake = pack(self.real[:, : self.even], c.pac), pack(samples[:, : self.even], c.pac)
-        beside_real = beside_fake = None
         if self.compares:
-            beside_real, beside_fake = self._beside(real, fake)
+            beside_real, beside_fake = self._beside()
+            said = [game.d(real, beside=beside_real)[0]]
+            said += [game.d(x, beside=beside_fake)[0] for x in (fake, self.grid)]
+        else:
+            together = torch.cat([real, fake, self.grid], 1)
+            said = list(game.d(together)[0].split([real.shape[1], fake.shape[1], self.grid.shape[1]], 1))
         out = {
             "samples": samples,
-            "a_real": game.d(real, beside=beside_real)[0],
-            "a_fake": game.d(fake, beside=beside_fake)[0],
-            "logits": game.d(self.grid, beside=beside_fake)[0].squeeze(-1),
+            "a_real": said[0],
+            "a_fake": said[1],
+            "logits": said[2].squeeze(-1),
             "mesh": game.generated(self.mesh),
         }
         return out | ({"nodes": game.generated(self.nodes).squeeze(-1)} if c.dim == 1 else {})
 
     @torch.no_grad()
-    def _beside(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    def _beside(self) -> tuple[Tensor, Tensor]:
         """The last hidden layer of the packs with which D compares: it has learned within batches of that size."""
-        n = self.game.config.batch // self.game.config.pac
-        return self.game.d(real[:, :n])[1], self.game.d(fake[:, :n])[1]
+        fake = pack(self.game.generated(self.company_noise), self.game.config.pac)
+        return self.game.d(self.company_real)[1], self.game.d(fake)[1]
 
     def _arrows(self, samples: Tensor) -> Tensor:
         """-dL_G/dx at the first generated points, (S, a, d), for the mean loss of one pack."""
         game, c = self.game, self.game.config
+        if isinstance(game.passes, ClosedForm):
+            count = self.arrows - self.arrows % c.pac
+            arrows = torch.zeros_like(samples[:, : self.arrows])
+            with torch.no_grad():
+                arrows[:, :count] = game.passes.arrows(game.now, samples[:, :count], self.real[:, :count])
+            return arrows
         # the players' numbers may have been made where autograd must not look: copies of them were not
         with torch.inference_mode(False), torch.enable_grad():
             count = self.arrows - self.arrows % c.pac
@@ -185,8 +205,7 @@ class Recorder:
             told = Reference(c, game.g, game.d)
             real, beside = pack(self.real[:, :count].clone(), c.pac), None
             if self.compares:
-                real_ones, fake_ones = (pack(x[:, : self.even], c.pac) for x in (self.real, samples.detach()))
-                beside = self._beside(real_ones, fake_ones)
+                beside = self._beside()
             loss = told.loss_g(game.now, psi, real, pack(x, c.pac), beside=beside)
             (slope,) = torch.autograd.grad(loss, x)
         arrows = torch.zeros_like(samples[:, : self.arrows])
@@ -198,7 +217,7 @@ class Recorder:
         c, loss = self.game.config, LOSSES[self.game.now.loss]
         a_real, a_fake = own.pop("a_real").astype(float), own.pop("a_fake").astype(float)
         # a critic that does not tell log p/q is read as if it did: its pictures and V are named so
-        ratio = [a if (r := log_ratio(loss, a)) is None else r for a in (a_real, a_fake, own["logits"])]
+        ratio = [a if (r := log_ratio(loss, a)) is None else r for a in (a_real, a_fake)]
         with np.errstate(over="ignore", invalid="ignore"):
             arrays = {
                 **own,
@@ -211,7 +230,8 @@ class Recorder:
                 mass = line.pushed(arrays.pop("nodes"), self.mass, view.edges)
                 arrays["density"] = mass[1:-1] / (view.grid_x[1] - view.grid_x[0])
                 arrays["js"] = line.js(view.real_mass, mass)
-                arrays["value"] = line.value(view.real_mass, mass, ratio[2])
+                over = log_ratio(loss, own["logits"])
+                arrays["value"] = line.value(view.real_mass, mass, own["logits"] if over is None else over)
                 return arrays
             arrays["logits"] = own["logits"].reshape(c.grid, c.grid)
             arrays["mesh"] = own["mesh"].reshape(MESH, MESH, 2)
