@@ -24,7 +24,7 @@ from gantoys.training.record import View  # noqa: E402
 
 SECONDS, PART = 12.0, 4
 REQUESTS, LONGEST_WAIT = 7, 60.0
-# A worker as the app starts it, which says at its end how much memory it has ever had, in MB. VmHWM belongs to the
+# A worker as the app starts it, which says at its end how much memory it has ever had, in MiB. VmHWM belongs to the
 # process alone; ru_maxrss, for other systems than Linux, may count that of the one who started it.
 WORKER = """
 import sys
@@ -35,7 +35,7 @@ try:
 except OSError:
     import resource
     kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-print(kib * 1024 / 1e6)
+print(kib / 1024)
 sys.exit(status)
 """
 
@@ -69,7 +69,7 @@ def recording_cost(config: TrainConfig) -> float:
 
 
 def film_and_memory(config: TrainConfig) -> tuple[float, float]:
-    """The MB of a run's film and the most MB of memory that its worker has had."""
+    """The MB of a run's film and the most MiB of memory that its worker has had."""
     with tempfile.TemporaryDirectory() as folder:
         film, written = Path(folder) / "a.film", Path(folder) / "config.json"
         written.write_text(config.canonical_json())
@@ -120,6 +120,6 @@ def rows() -> list[Row]:
     return [
         Row(f"{config.frames} pictures, of the training time", "%", recording_cost(config), most=15),
         Row("film of the default run", "MB", film, most=2),
-        Row("peak memory of its worker", "MB", memory, most=300),
+        Row("peak memory of its worker", "MiB", memory, most=300),
         Row(f"first picture of a warm worker, worst of {len(waits)}, by the clock", "ms", max(waits), most=1000),
     ]

@@ -18,7 +18,6 @@ from figures import Clock, Row, load, table  # noqa: E402
 
 from gantoys.service.environment import environment  # noqa: E402
 
-HERE = Path(__file__).resolve().parent
 SECONDS = 200.0  # after that, series stop where they are
 MISSED = "MISSED"
 

@@ -262,6 +262,8 @@ def test_a_branch_keeps_the_past_and_drops_the_future() -> None:
         assert branch.training_digest(step) == parent.training_digest(step)
     assert branch.training_digest(21) != parent.training_digest(21)
     assert [c.step for c in parent.branched(25, loss="hinge").changes] == [5, 20, 25]
+    kept = parent.branched(20, lr_g=0.5)
+    assert kept.at(20).gp == 1.0 and kept.at(20).lr_g == 0.5, "a change at the very step stays unless it is replaced"
 
 
 def test_a_branch_at_the_beginning_is_another_run() -> None:

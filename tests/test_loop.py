@@ -326,6 +326,27 @@ def test_each_seed_trains_beside_others_as_it_does_alone(name: str) -> None:
             assert float((other.theta - getattr(double(member), who).theta).abs().max()) > 1e-3, "they have moved"
 
 
+def test_no_random_numbers_are_met_twice() -> None:
+    """Neither by two moves, steps, chunks of steps, kinds of numbers nor seeds."""
+    config = tiny(seeds=2, d_steps=2, g_steps=2, gp=1.0, instance_noise=0.1, noise_dim=2)
+    batches, seen = double(config).batches, []
+    for step in (0, 1, 63, 64, 128):
+        for move in (0, 1):
+            for given in (batches.for_d(config, step, move), batches.for_g(config, step, move, real=False)):
+                seen += [t[seed].flatten()[:4] for t in given if t is not None for seed in range(2)]
+    rows = torch.stack(seen)
+    assert len(rows) == 5 * 2 * 2 * 7 and len(torch.unique(rows, dim=0)) == len(rows)
+
+
+def test_real_points_in_gs_move_are_those_of_ds_last_move() -> None:
+    config = tiny(d_steps=3, instance_noise=0.1)
+    batches = double(config).batches
+    last, own = batches.for_d(config, 5, 2), batches.for_g(config, 5, 1, real=True)
+    assert last.real is not None and own.real is not None and torch.equal(last.real, own.real)
+    assert last.instance_real is not None and own.instance_real is not None
+    assert torch.equal(last.instance_real, own.instance_real)
+
+
 def test_some_members_of_a_run_can_be_trained_by_themselves() -> None:
     config = tiny(seeds=4)
     frames = run(config, members=range(1, 3))

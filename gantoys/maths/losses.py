@@ -217,6 +217,7 @@ _RATIOS = np.linspace(-40.0, 40.0, 8001)
 def log_ratio(loss: Loss, logit: Array) -> Array | None:
     """What D says about log p/q by its logit: the r with optimal(r) = logit, between -40 and 40; any shape.
 
+    Read off a table of `optimal` in steps of 0.01: probabilities are right to about 1e-6.
     None for a loss whose best D does not tell the ratio (hinge, total variation, Wasserstein) or only up to a constant
     (relativistic).
 
@@ -235,7 +236,7 @@ def log_ratio(loss: Loss, logit: Array) -> Array | None:
 def probability(loss: Loss, logit: Array) -> Array | None:
     """What D says about p / (p + q) by its logit, in [0, 1]: sigmoid of `log_ratio`, None where that is None.
 
-    >>> probability(LOSSES["least-squares"], np.array([0.25, 0.5]))
+    >>> np.round(probability(LOSSES["least-squares"], np.array([0.25, 0.5])), 5)
     array([0.25, 0.5 ])
     """
     ratio = log_ratio(loss, logit)
