@@ -48,9 +48,7 @@ def training() -> list[Row]:
     print("Training on a ring of eight: steps of a seed per second of the processor's time; on two cores, the clock's")
     call = [sys.executable, str(HERE / "training.py")]
     # with the settings that a worker starts with, for both sides
-    answer = subprocess.run(
-        call, stdout=subprocess.PIPE, text=True, check=True, timeout=400, env=environment()
-    ).stdout
+    answer = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True, timeout=400, env=environment()).stdout
     found = [Row(**row) for row in json.loads(answer)]
     print(table(found, other="textbook"))
     return found

@@ -8,4 +8,6 @@ film = live.film(page)
 page.picture(film.build, beside=film.controls, every=film.every, on_resync=film.resync)
 if not page.lecture:
     path.show()
-page.rest(code=("training/game.py:Game.step", "training/closed_form.py:ClosedForm.gradient_g"), build=picture.recorded_scene)
+page.rest(
+    code=("training/game.py:Game.step", "training/closed_form.py:ClosedForm.gradient_g"), build=picture.recorded_scene
+)

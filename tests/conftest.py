@@ -1,5 +1,8 @@
 """Rules for the whole suite: the same examples every time, nothing skipped, the browser last."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,18 @@ from hypothesis import settings
 settings.register_profile("gantoys", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.load_profile("gantoys")
 
+# Films, states and native code of the tests stay out of the user's own folder; the last is compiled once a session.
+_OWN_HOME = None
+if "GANTOYS_HOME" not in os.environ:
+    _OWN_HOME = os.environ["GANTOYS_HOME"] = tempfile.mkdtemp(prefix="gantoys-tests-")
+
 BROWSER = Path(__file__).parent / "browser"
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    if _OWN_HOME is not None:
+        shutil.rmtree(_OWN_HOME, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,10 +1,5 @@
 """Whole trainings: against the textbook loop, and against the theory."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,12 +14,10 @@ from gantoys.maths.compare import divergences
 from gantoys.maths.distributions import normal
 from gantoys.maths.game import optimal_discriminator
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.film import Film, read_new
 from gantoys.training.game import Game
 from gantoys.training.loop import train
 from gantoys.training.player import Player
 from gantoys.training.record import View
-from gantoys.training.worker import record
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = TrainConfig(steps=40, frames=6, grid=6, shown=32, width=16, batch=16)
@@ -144,103 +137,3 @@ def test_d_alone_becomes_the_best_discriminator_and_v_rises_to_its_bound(seed: i
     assert missed[0] > 0.1 and missed[-1] <= 0.02
     assert short[0] > 0.05 and short[-1] < 0.005
     assert short[-1] < short[len(short) // 2] < short[1] < short[0]
-
-
-# --- the worker process
-
-
-def frame_bytes(path: Path) -> bytes:
-    """The file without its closing record, which holds the wall times."""
-    return path.read_bytes().rpartition(b"DONE")[0]
-
-
-def start(film: Path, config: TrainConfig) -> subprocess.Popen[bytes]:
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "gantoys.training.worker", str(film)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert worker.stdin is not None
-    worker.stdin.write(config.canonical_json().encode() + b"\n")
-    worker.stdin.flush()
-    return worker
-
-
-def frames_of(part: Path) -> int:
-    try:
-        return len(read_new(part))
-    except FileNotFoundError:
-        return 0
-
-
-def wait_for_frames(part: Path, count: int = 1) -> None:
-    deadline = time.monotonic() + 30
-    while frames_of(part) < count:
-        assert time.monotonic() < deadline, "the worker records nothing"
-        time.sleep(0.02)
-
-
-def test_a_film_is_the_same_bit_for_bit_in_this_process_twice_and_in_another(tmp_path: Path) -> None:
-    paths = [tmp_path / f"{k}.film" for k in range(3)]
-    record(SMALL, paths[0])
-    record(SMALL, paths[1])
-    worker = start(paths[2], SMALL)
-    assert worker.wait(60) == 0
-    _close(worker)
-    assert frame_bytes(paths[0]) == frame_bytes(paths[1]) == frame_bytes(paths[2])
-    assert len(Film.load(paths[2])) == 6
-
-
-def _close(worker: subprocess.Popen[bytes]) -> None:
-    for pipe in (worker.stdin, worker.stdout, worker.stderr):
-        assert pipe is not None
-        pipe.close()
-
-
-@pytest.mark.parametrize("how", ["the pipe closes", "SIGTERM"])
-def test_a_worker_stops_at_once_and_keeps_the_film_so_far(tmp_path: Path, how: str) -> None:
-    film = tmp_path / "a.film"
-    worker = start(film, LONG)
-    wait_for_frames(tmp_path / "a.film.part")
-    begin = time.monotonic()
-    if how == "SIGTERM":
-        worker.send_signal(signal.SIGTERM)
-    else:
-        assert worker.stdin is not None
-        worker.stdin.close()
-    while read_new(tmp_path / "a.film.part").status == "running":
-        assert time.monotonic() - begin < 1, "the loop looks at the flag between two steps"
-        time.sleep(0.01)
-    assert worker.wait(30) == 4
-    _close(worker)
-    assert not film.exists()
-    assert Film.load(tmp_path / "a.film.part").status == "stopped"
-
-
-@pytest.mark.parametrize(
-    ("line", "sentence"),
-    [
-        (b'{"steps":0}\n', "steps is 0: it must be a whole number from 1 to 50000"),
-        (b"\xff\xfe\n", "the config is not written as JSON"),
-        (b"x" * 20_000, "at most 8192 are read"),
-        (b"", "the config is not written as JSON"),
-    ],
-)
-def test_a_worker_refuses_a_bad_config_with_one_sentence(tmp_path: Path, line: bytes, sentence: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "gantoys.training.worker", str(tmp_path / "a.film")],
-        cwd=ROOT, input=line, capture_output=True, timeout=60,
-    )  # fmt: skip
-    error = done.stderr.decode()
-    assert done.returncode == 2 and sentence in error and error.count("\n") == 1
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_full_disk_ends_in_one_sentence_and_leaves_no_half_film(tmp_path: Path) -> None:
-    """A limit on the size of files stands for the full disk: the write fails in the same place."""
-    config = tmp_path / "c.json"
-    config.write_text(TrainConfig(steps=50, frames=50).canonical_json())
-    command = f"ulimit -f 64; exec {sys.executable} -m gantoys.training.worker {tmp_path}/a.film --config {config}"
-    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=60)
-    assert done.returncode == 2
-    assert done.stderr.decode().startswith("the film cannot be written: ") and done.stderr.count(b"\n") == 1
-    assert os.listdir(tmp_path) == ["c.json"]

@@ -20,11 +20,15 @@ FAST = {"adam": 0.05, "rmsprop": 0.05, "sgd": 1.0, "momentum": 0.5}  # learning 
 
 
 class Diverged(Exception):
-    """The run left the numbers that mean anything. step: the step in which; the text is a sentence or two about it."""
+    """The run left the numbers that mean anything. step: the step in which; the text is a sentence or two about it.
+
+    beside: of seeds that trained together, each one's own, by its place among them; filled where all have diverged.
+    """
 
     def __init__(self, step: int, what: str, cause: str) -> None:
         super().__init__(f"Diverged at step {step}: {what}. Likely cause: {cause}.")
         self.step = step
+        self.beside: dict[int, Diverged] = {}
 
 
 def healthy(game: Game, seeds: Sequence[int] | None = None) -> bool:

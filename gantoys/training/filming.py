@@ -133,6 +133,8 @@ def _film(
                 status, message = "stopped", "Stopped before the last step."
         except Diverged as diverged:
             status, message = "diverged", str(diverged)
+            for place, own in diverged.beside.items():
+                ended.setdefault(group.start + place, str(own))
         for m, writer in writers.items():
             if m in ended:
                 writer.finish("diverged", ended[m])

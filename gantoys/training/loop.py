@@ -108,7 +108,9 @@ class _Run:
             with torch.inference_mode(self.inference), torch.set_grad_enabled(False):
                 self.diverged |= located(self.game, self._safe, self.game.taken, self.alive, pictures=spoilt)
             if len(self.diverged) == len(self.game.members):
-                raise max(self.diverged.values(), key=lambda d: d.step)
+                last = max(self.diverged.values(), key=lambda d: d.step)
+                last.beside = dict(self.diverged)
+                raise last
         self._safe = self.state()
 
     def frames(self) -> tuple[Frame | Diverged, ...]:
