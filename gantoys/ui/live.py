@@ -1,9 +1,12 @@
 """A film on the page while it is made: asks the run service, sends only new frames, shows how far the run is."""
 
+import threading
 import time
 from dataclasses import dataclass
+from functools import cache
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gantoys.pictures.film import StartState, film_scene, recorded
@@ -14,6 +17,7 @@ from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
 
 POLL_SECONDS = 0.4
+WARM_SECONDS = 2.0
 OVERLAP_SECONDS, SENT_KEPT = 1.2, 8
 
 
@@ -156,7 +160,18 @@ def _session() -> str:
     return context.session_id if context is not None else "no-session"
 
 
+@cache
+def _warm() -> None:
+    """Once a server, shortly after the first visitor has the picture: make the run service, whose workers need a second
+    until they are ready, so that the first run begins at once."""
+    if runtime.exists() and isinstance(runtime.get_instance(), runtime.Runtime):
+        timer = threading.Timer(WARM_SECONDS, service)
+        timer.daemon = True
+        timer.start()
+
+
 def film(page: Page[StartState]) -> Live:
     """The live film of a page. A whole run of the page sends the film whole."""
+    _warm()
     page.put("sent", None)
     return Live(page)
