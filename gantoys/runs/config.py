@@ -34,7 +34,8 @@ FILM_FORMAT = 2
 Target = Mixture1D | Mixture2D | Sampler  # what a run can be trained on
 
 
-class TrainConfig(GameFields, NetworkFields, OptimiserFields, RemedyFields, FilmFields):
+# pydantic lists the fields of the last base first
+class TrainConfig(FilmFields, RemedyFields, OptimiserFields, NetworkFields, GameFields):
     """A training run, whole. Frozen; unknown fields and values out of range raise `pydantic.ValidationError`.
 
     Each field (`gantoys.runs.fields`) carries its label (`title`), range and help (`description`), from which forms,
