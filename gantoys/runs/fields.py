@@ -255,7 +255,7 @@ class FilmFields(Group):
     """What the film shows; nothing here changes the training."""
 
     frames: int = Field(
-        121,
+        101,
         ge=2,
         le=limits.FRAMES,
         title="Frames",
