@@ -68,6 +68,7 @@ class NarrowPasses(Passes):
         for k in range(self.count):
             p.w[k], p.b[k], p.gw[k], p.gb[k] = (views[k].data_ptr() for views in (self.w, self.b, self.gw, self.gb))
         self._known: dict[tuple[int, ...], tuple[Pass, tuple[object, ...]]] = {}
+        self._kept: list[Tensor] = []  # rooms that structs point to
 
     def forward(self, tape: Tape) -> Tensor:
         self._forward(self._pass(tape))
@@ -110,7 +111,7 @@ class NarrowPasses(Passes):
     def _spare(self, points: int) -> tuple[int, int]:
         """Two rooms for the slopes of one layer and one seed."""
         spare = torch.empty(2, points, self.width)
-        self._kept = [*getattr(self, "_kept", []), spare]
+        self._kept.append(spare)
         return spare[0].data_ptr(), spare[1].data_ptr()
 
 
@@ -139,7 +140,7 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         return _loaded(compiler)
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         log.warning("narrow networks are trained without native code: %s", error)
         return None
 
