@@ -1,4 +1,4 @@
-"""What can be done with a film: `gantoys film info`, `show`, `html`, `gif`."""
+"""What can be done with a film: `gantoys film info`, `show`, `html`, `gif`, `mp4`."""
 
 import os
 import tempfile
@@ -13,6 +13,7 @@ from gantoys.pictures.film_parts import target_name
 from gantoys.runs.film import Film
 from gantoys.service.gif import SIZES, SPEEDS, write_gif
 from gantoys.service.gif_pictures import LOOKS
+from gantoys.service.mp4 import write_mp4
 from gantoys.service.summary import summary
 from gantoys.stage.page import standalone
 
@@ -109,6 +110,19 @@ def gif(path: str, out: str | None, size: int, fps: float, frames: int | None, l
     held, target = _load(path), _target(path, out, ".gif")
     count = write_gif(held, target, size=size, fps=fps, frames=frames, look=look)
     click.echo(f"{target}: {count} frames, {target.stat().st_size / 1e6:.2f} MB")
+
+
+@film.command()
+@film_argument
+@click.option("--out", metavar="FILE", help="Where the video goes; by default beside the film.")
+@click.option("--size", type=click.IntRange(*SIZES), default=720, show_default=True, help="Width in pixels.")
+@click.option("--fps", type=click.FloatRange(*SPEEDS), default=12, show_default=True, help="Pictures a second.")
+@click.option("--look", type=click.Choice([*LOOKS]), default="light", show_default=True, help="The ground.")
+def mp4(path: str, out: str | None, size: int, fps: float, look: str) -> None:
+    """Write a film as a video; needs the extra: pip install 'gantoys[mp4]'."""
+    held, target = _load(path), _target(path, out, ".mp4")
+    count = write_mp4(held, target, size=size, fps=fps, look=look)
+    click.echo(f"{target}: {count} pictures, {target.stat().st_size / 1e6:.2f} MB")
 
 
 def _load(path: str) -> Film:

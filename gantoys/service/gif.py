@@ -26,6 +26,17 @@ def chosen(count: int, frames: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, frames))})
 
 
+def checked(film: Film, size: int, fps: float, look: str) -> None:
+    """Raises ValueError, in one sentence, for a film or for values from which no moving picture can be made."""
+    for name, value, (least, most) in (("size", size, SIZES), ("fps", fps, SPEEDS)):
+        if not least <= value <= most:
+            raise ValueError(f"{name} must lie between {least:g} and {most:g}, got {value:g}")
+    if look not in LOOKS:
+        raise ValueError(f"look must be one of {', '.join(LOOKS)}, got {look!r}")
+    if not len(film):
+        raise ValueError("the film holds no picture")
+
+
 def write_gif(
     film: Film,
     path: str | os.PathLike[str],
@@ -42,15 +53,9 @@ def write_gif(
     ValueError for a film without frames and values that are not allowed, OSError where the disk does; a file that was
     there stays until the new one is whole.
     """
-    for name, value, (least, most) in (("size", size, SIZES), ("fps", fps, SPEEDS)):
-        if not least <= value <= most:
-            raise ValueError(f"{name} must lie between {least:g} and {most:g}, got {value:g}")
-    if look not in LOOKS:
-        raise ValueError(f"look must be one of {', '.join(LOOKS)}, got {look!r}")
+    checked(film, size, fps, look)
     if frames is not None and frames < 1:
         raise ValueError(f"frames must be at least 1, got {frames}")
-    if not len(film):
-        raise ValueError("the film holds no picture")
     path = Path(path)
     part = path.with_name(path.name + ".part")
     painter = (Line if film.config.dim == 1 else Plane)(film, size, LOOKS[look])
