@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import click
 
 from gantoys import __version__
+from gantoys.commands.dynamics import dirac_command
 from gantoys.commands.film import film
+from gantoys.commands.fit import fit
 from gantoys.commands.metrics import metrics, modes
 from gantoys.commands.theory import compare, gradients, losses
 from gantoys.commands.train import train
@@ -18,7 +20,7 @@ def cli() -> None:
     """Understand generative adversarial networks: exact theory and small trained GANs."""
 
 
-for command in (compare, gradients, losses, train, film, metrics, modes):
+for command in (compare, gradients, losses, fit, dirac_command, train, film, metrics, modes):
     cli.add_command(command)
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from engine import TINY, tiny
 from films import line_film, plane_film
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors import numpy as safetensors
+from streamlit.testing.v1 import AppTest
 
 from gantoys.__main__ import main
 from gantoys.maths.points import from_points
@@ -25,7 +27,7 @@ from gantoys.metrics import mode_report
 from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film, read_new
-from gantoys.runs.presets import PRESETS
+from gantoys.runs.presets import PRESETS, START
 from gantoys.runs.store import Store
 from gantoys.service import exports
 from gantoys.service.weights import layout, stored_weights
@@ -33,6 +35,7 @@ from gantoys.training.game import Game
 from gantoys.training.loop import train
 from gantoys.training.networks import discriminator_network, generator_network
 from gantoys.training.record import Recorder
+from gantoys.ui import downloads as ui
 
 ARRAYS = ("step", "samples", "arrows", "logits", "mesh", "density", "real", "grid_x", *exports.FIGURES)
 
@@ -115,7 +118,7 @@ def test_samples_are_those_of_the_newest_frame_at_or_before_the_step(
     k = 2
     for step in (int(film.step[k]), int(film.step[k + 1]) - 1):
         head, rows = table(exports.samples_csv(film, step))
-        assert head == names and np.array_equal(rows, film.samples[k].astype(float))
+        assert head == names and np.array_equal(rows.astype(np.float16), film.samples[k])
     assert exports.frame_at(film, 10**9) == len(film) - 1 and exports.frame_at(film, 0) == 0
     with pytest.raises(ValueError, match="no picture"):
         exports.frame_at(read_new(tmp_path / "a.film", 6), 3)
@@ -134,12 +137,13 @@ def test_the_table_of_figures_holds_each_frame_and_the_modes(tmp_path: Path) -> 
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4))
+@example(["=cmd()", " +1", "-x", "@sum", "\tx", "\rx", "plain"])
 def test_no_text_in_a_table_begins_as_a_formula(cells: list[str]) -> None:
     cells = [cell.replace("\x00", "") for cell in cells]
     (row,) = list(csv.reader(io.StringIO(exports.csv_text(cells, []), newline="")))
     assert len(row) == len(cells)
     for written, cell in zip(row, cells, strict=True):
-        assert not written.lstrip().startswith(("=", "+", "-", "@"))
+        assert not written.lstrip().startswith(("=", "+", "-", "@")) and not written.startswith(("\t", "\r"))
         assert written.removeprefix("'") == cell.removeprefix("'")
 
 
@@ -188,6 +192,107 @@ def test_the_command_line_names_only_what_differs_and_quotes_it() -> None:
         "gantoys train --toy 'ring(8,radius=2,std=0.1)' --set lr_g=0.01 --film again.film"
     )
     assert shlex.split(exports.command_line(TrainConfig(), "$(x); 'y'.film"))[-1] == "$(x); 'y'.film"
+
+
+# --- on the page ------------------------------------------------------------------------------------------------------
+
+APP = str(Path(__file__).parent / "browser" / "apps" / "target_demo.py")
+
+
+@pytest.fixture
+def app() -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.query_params["show"] = "film"
+    return app
+
+
+def test_the_buttons_are_there_and_nothing_is_made_before_one_is_pressed(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def early(*_: Any) -> str:
+        raise AssertionError("made too early")
+
+    monkeypatch.setattr(ui, "FORMS", {key: dataclasses.replace(form, make=early) for key, form in ui.FORMS.items()})
+    monkeypatch.setattr(ui, "stored_weights", early)
+    app.run()
+    assert not app.exception
+    assert [button.label for button in app.get("download_button")] == [form.label for form in ui.FORMS.values()]
+    assert app.code[0].value == exports.command_line(START)
+
+
+def test_a_form_whose_library_is_missing_cannot_be_asked_for(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ui.mp4, "available", lambda: False)
+    app.run()
+    video = next(button for button in app.get("download_button") if button.label == "Video (MP4)")
+    assert video.proto.disabled and "not installed" in video.proto.help
+    assert sum(button.proto.disabled for button in app.get("download_button")) == 1
+
+
+@pytest.mark.parametrize("key", ui.FORMS)
+def test_each_form_is_made_of_a_film(tmp_path: Path, key: str) -> None:
+    film, form = plane_film(tmp_path / "a.film"), ui.FORMS[key]
+    data = form.make(film, int(film.step[2]))
+    begins = {"gif": b"GIF89a", "page": b"<!doctype html>", "film": b"GANFILM", "points": b"x,y", "figures": b"step,"}
+    data = data.encode() if isinstance(data, str) else data
+    assert data[4:8] == b"ftyp" if key == "mp4" else data.startswith(begins.get(key, b"{"))
+
+
+def test_a_costly_file_is_made_once_for_equal_films_and_anew_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Film] = []
+    form = ui.Form("gif", "", "gif", "", lambda film, _: bytes([len(made)]) * (made.append(film) or 9_000_000), True)
+    film, forged = plane_film(tmp_path / "a.film"), plane_film(tmp_path / "b.film")
+    twin = Film.load(tmp_path / "a.film")
+    forged = dataclasses.replace(forged, samples=forged.samples + np.float16(1))  # equal config, other points
+    try:
+        first = ui._later(form, film, 0)()
+        assert ui._later(form, twin, 0)() is first and made == [film]
+        assert ui._later(form, forged, 0)() != first and made == [film, forged]
+        ui._later(form, plane_film(tmp_path / "c.film", seed=1), 0)()
+        assert sum(map(len, ui._made.values())) <= ui.KEPT_BYTES
+        assert ui._later(form, film, 0)() is not first  # the oldest had to go
+    finally:
+        ui._made.clear()
+
+
+def test_an_uploaded_film_is_opened_and_a_bad_one_named(app: AppTest, tmp_path: Path) -> None:
+    plane_film(tmp_path / "a.film")
+    data = (tmp_path / "a.film").read_bytes()
+    app.run().file_uploader[0].set_value(("x.pt", data, "")).run()
+    assert not app.exception and app.text[0].value == "opened 6"
+    for bad, words in ((data[:-1], "cut short"), (b"\x80\x04" + data, "not a film"), (b"", "not a film")):
+        app.file_uploader[0].set_value(("../\x00<b>.film", bad, "")).run()
+        assert not app.exception and words in app.warning[0].value and app.text[0].value == "opened -"
+    app.file_uploader[0].set_value(("y.film", data, "")).run()
+    assert not app.warning and app.text[0].value == "opened 6"
+
+
+def test_a_disk_that_takes_nothing_is_told_in_one_sentence(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane_film(tmp_path / "a.film")
+
+    def full(**_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(exports, "tempfile", SimpleNamespace(TemporaryDirectory=full))
+    app.run().file_uploader[0].set_value(("a.film", (tmp_path / "a.film").read_bytes(), "")).run()
+    assert not app.exception and app.text[0].value == "opened -"
+    assert app.warning[0].value.replace("\\", "") == "The film cannot be opened here: No space left on device."
+
+
+def test_weights_are_offered_where_the_store_has_them(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    monkeypatch.setattr(ui, "service", lambda: SimpleNamespace(store=store))
+    app.run().button(key="keep:look").click().run()
+    assert any("None are kept" in caption.value for caption in app.caption)
+    store.keep(START, range(1), 7, Game(START).state(), 0.0)
+    app.button(key="keep:look").click().run()
+    assert not app.exception
+    assert app.get("download_button")[-1].label == "Weights after step 7 (safetensors)"
 
 
 # --- the networks ---------------------------------------------------------------------------------------------------
@@ -263,6 +368,3 @@ def test_weights_that_are_not_there_or_do_not_fit_are_not_given(tmp_path: Path) 
         store.keep(config, range(1), 9, bad, 0.0)
         with pytest.raises(ValueError, match="stored state"):
             stored_weights(store, config, 0, 9)
-
-
-torch.set_num_threads(1)

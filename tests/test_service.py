@@ -19,11 +19,13 @@ from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.store import Store
 from gantoys.service import nursery as nurseries
+from gantoys.service.crew import ATTEMPTS
 from gantoys.service.local import Progress, seed_range, train_to_file
 from gantoys.service.nursery import Nursery, nursery
 from gantoys.service.places import film_paths, unfinished
 from gantoys.service.process import Task, Worker
 from gantoys.service.run_service import Busy, Run, RunService
+from gantoys.service.shelf import frames_in, shelf
 from gantoys.service.summary import summary
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,9 +62,16 @@ def finish(run: Run) -> str:
 
 
 def pid(run: Run) -> int:
-    until(lambda: run._job.worker is not None and run._job.worker.pid, "the worker starts")
-    assert run._job.worker is not None and run._job.worker.pid is not None
-    return run._job.worker.pid
+    """The process that trains the run, once there is one."""
+    found: list[int] = []
+
+    def look() -> bool:
+        run.status()  # somebody watches
+        found[:] = [worker.pid for worker in run._job.workers if worker.pid is not None]
+        return bool(found)
+
+    until(look, "the worker starts")
+    return found[0]
 
 
 def alive(process: int) -> bool:
@@ -100,7 +109,7 @@ def test_many_who_ask_for_one_config_share_one_worker_and_one_film(make: Callabl
     assert [p.name for p in service.store.folder.glob("*.*")] == [f"{SHORT.digest()}.film"]
 
     again = make().ask(SHORT)  # another process of the same dashboard, say
-    assert again.status().state == "done" and again._job.worker is None
+    assert again.status().state == "done" and not again._job.workers
     assert again.film_path() == runs[0].film_path()
 
 
@@ -142,14 +151,24 @@ def test_a_run_that_costs_too_much_for_one_visitor_is_refused(make: Callable[...
         make().ask(TrainConfig(steps=100_000))
 
 
-def test_a_run_that_nobody_looks_at_is_stopped_and_its_process_is_gone(make: Callable[..., RunService]) -> None:
-    run = make(watch_seconds=1.0).ask(LONG)
+def test_a_run_that_nobody_looks_at_is_paused_and_goes_on_when_its_watcher_looks_again(
+    make: Callable[..., RunService],
+) -> None:
+    service = make(watch_seconds=1.0)
+    run = service.ask(LONG, "ann")
     worker = pid(run)
     for _ in range(8):  # looking keeps it alive for longer than that
         time.sleep(0.2)
         assert not run.status().ended
     until(lambda: not alive(worker), "the abandoned worker ends", 10)
-    assert run.status().state == "stopped"
+    until(lambda: not service._endings[LONG.digest()].is_alive(), "its film is put away")
+    assert run._job.state == "paused"
+    kept = frames_in(shelf(service.store, LONG), LONG)
+    assert kept > 1 and not run.status().ended
+    film = run.film()
+    assert film is not None and len(film) >= kept and film.status == "running"
+    assert pid(run) != worker and run._job.workers[0].task.source is not None
+    until(lambda: (film := run.film(kept)) is not None and len(film), "new frames")
 
 
 def test_asking_for_another_config_stops_the_earlier_run_unless_others_watch_it(
@@ -160,16 +179,16 @@ def test_asking_for_another_config_stops_the_earlier_run_unless_others_watch_it(
     also = service.ask(LONG.changed(seed=1), "cid")
     worker, begin = pid(alone), time.monotonic()
     newest = service.ask(LONG.changed(seed=2), "ann")
-    assert alone.status().state == "stopped"
+    assert alone.status().state == "paused"
     until(lambda: not alive(worker), "the earlier worker ends", 5)
     assert time.monotonic() - begin < 3
     service.ask(LONG.changed(seed=2), "bob")
     assert not also.status().ended and not newest.status().ended
     also.leave()
-    assert shared.status().state == "stopped"
+    assert shared.status().state == "paused"
 
 
-def test_a_worker_that_is_killed_is_replaced_once_and_the_film_is_whole(make: Callable[..., RunService]) -> None:
+def test_a_worker_that_is_killed_is_replaced_and_the_film_is_whole(make: Callable[..., RunService]) -> None:
     slower = SHORT.changed(steps=1500, frames=200)
     service = make()
     run = service.ask(slower)
@@ -177,23 +196,27 @@ def test_a_worker_that_is_killed_is_replaced_once_and_the_film_is_whole(make: Ca
     until(lambda: has_frames(run), "frames")
     first = pid(run)
     os.kill(first, signal.SIGKILL)
-    until(lambda: run._job.worker is not None and run._job.worker.pid not in (None, first), "a new worker")
+    until(lambda: not alive(first) and pid(run) != first, "a new worker")
     assert finish(run) == "done" and finish(other) == "done"
     film = run.film()
     assert film is not None and len(film) == 200
 
 
-def test_a_worker_that_is_killed_twice_is_reported_and_the_config_can_be_asked_for_again(
+def test_a_run_whose_workers_all_die_is_reported_and_the_config_can_be_asked_for_again(
     make: Callable[..., RunService],
 ) -> None:
     service = make()
+    service.crew.give_up_seconds = 0.0  # it is not to take long here
     run = service.ask(LONG)
-    for _ in range(2):
-        until(lambda: run._job.worker is not None and run._job.worker.running(), "a worker")
-        os.kill(pid(run), signal.SIGKILL)
-        until(lambda: run._job.worker is None or not run._job.worker.running(), "its end")
-    assert finish(run) == "failed"
-    assert "twice" in run.status().message
+    killed: list[int] = []
+    while not run.status().ended:  # whatever comes is killed at once; with frames between, it would be replaced again
+        for worker in run._job.workers:
+            if worker.pid is not None and worker.pid not in killed:
+                killed.append(worker.pid)
+                os.kill(worker.pid, signal.SIGKILL)
+        time.sleep(0.005)
+    assert run.status().state == "failed" and len(killed) >= ATTEMPTS
+    assert "times in a row" in run.status().message
     again = service.ask(LONG)
     assert again.status().state in ("starting", "running")
 
@@ -233,7 +256,7 @@ from gantoys.service.run_service import ask
 run = ask(TrainConfig.read(sys.argv[1]))
 while run.film() is None:
     time.sleep(0.02)
-told = {"pids": [run._job.worker.pid, nursery().process.pid], "torch": "torch" in sys.modules}
+told = {"pids": [run._job.workers[0].pid, nursery().process.pid], "torch": "torch" in sys.modules}
 print(json.dumps(told), flush=True)
 if sys.argv[2] == "stay":
     time.sleep(60)
@@ -346,9 +369,10 @@ def test_a_run_whose_worker_is_killed_goes_on_where_it_was(make: Callable[..., R
     until(lambda: (film := run.film()) is not None and len(film) and film.step[-1] > 700, "700 steps")
     left = run.film_path()
     os.kill(pid(run), signal.SIGKILL)
-    until(lambda: run._job.attempts == 2, "the next attempt")
-    assert run._job.task.source == left and left.exists()
-    assert finish(run) == "done" and not left.exists()
+    until(lambda: (worker := next(iter(run._job.workers), None)) and worker.task.source, "the next attempt")
+    source = run._job.workers[0].task.source
+    assert source == shelf(service.store, config) and not left.exists()
+    assert finish(run) == "done" and not source.exists()
     train_to_file(config, tmp_path / "fresh.film", store=Store(tmp_path / "other"))
     assert frame_bytes(run.film_path()) == frame_bytes(tmp_path / "fresh.film")
 
@@ -375,7 +399,7 @@ def test_a_run_of_several_seeds_has_a_film_for_each(make: Callable[..., RunServi
     run.film_path(1).unlink()
     again = service.ask(config)
     assert again.status().state != "done" and finish(again) == "done"
-    assert service.ask(config)._job.worker is None
+    assert not service.ask(config)._job.workers
 
 
 # --- the command line's way

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-KEYS = ("start", "game", "optimal-discriminator", "generator-gradients")
+KEYS = ("start", "game", "optimal-discriminator", "generator-gradients", "lab", "compare")
 """The lessons in the order of the path."""
 
 

@@ -1,157 +1,22 @@
-"""The lab: any run on the stage, its config in the link, presets that name what they show."""
+"""The lab: any run on the stage, with its losses if wanted, and its target before anything is trained."""
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator
 
 from gantoys.maths.losses import LOSSES
 from gantoys.maths.toys import Sampler
 from gantoys.pictures.film import film_scene
-from gantoys.pictures.film_parts import Showing, around
-from gantoys.pictures.state import State
-from gantoys.runs import limits
+from gantoys.pictures.film_parts import Showing, around, tells
+from gantoys.pictures.lab_state import LabState
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.fields import CHANGEABLE, Change, RemedyFields
 from gantoys.runs.film import Film
-from gantoys.runs.presets import START
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Points, Rule
 from gantoys.stage.scene import Axis, Panel, Readout, Scene
 
-LONGEST_RUN = 3_500  # characters of a run in the link, which holds at most `gantoys.pictures.state.MAX_QUERY`
-_PLAIN = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|null")
 _REAL_SHOWN = 800
-
-
-def write_run(config: TrainConfig) -> str:
-    """The fields of a config that differ from their defaults as short text: `loss:hinge;r1:0.1;300@lr_g:0.0001`.
-
-    A change at step k stands as `k@field:value`. `read_run` reads it back.
-    """
-    values = config.model_dump(mode="json", exclude_defaults=True)
-    changes = values.pop("changes", ())
-    parts = [f"{name}:{_text(value)}" for name, value in values.items()]
-    parts += [f"{c['step']}@{c['field']}:{_text(c['value'])}" for c in changes]
-    return ";".join(parts)
-
-
-def read_run(text: str) -> TrainConfig:
-    """The config that `write_run` wrote. Raises ValueError with one sentence for what is not allowed."""
-    if len(text) > LONGEST_RUN:
-        raise ValueError(f"the settings take {len(text)} characters, at most {LONGEST_RUN} fit into a link")
-    values: dict[str, Any] = {}
-    changes: list[Change | dict[str, Any]] = []
-    for part in text.split(";") if text else ():
-        name, colon, written = part.partition(":")
-        step, at, field = name.partition("@")
-        if not colon:
-            raise ValueError(f"{part[:40]!r} is not a field and its value with a colon between them")
-        if name in values:
-            raise ValueError(f"{name[:40]} stands there twice")
-        if at:
-            changes.append({"step": _value(step), "field": field, "value": _value(written)})
-        else:
-            values[name] = _value(written)
-    return TrainConfig.build(values | ({"changes": changes} if changes else {}))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _value(written: str) -> Any:
-    """A number, true, false or null as such, everything else as text."""
-    return json.loads(written) if _PLAIN.fullmatch(written) and len(written) < 40 else written
-
-
-class LabState(State):
-    """The settings, the step on screen, which seed (0: all side by side), and what is drawn."""
-
-    run: str = write_run(START)
-    step: int = Field(0, ge=0, le=limits.STEPS)
-    member: int = Field(1, ge=0, le=limits.SEEDS)
-    arrows: bool = False
-    mesh: bool = False
-    below: Literal["usual", "losses"] = "usual"
-
-    @field_validator("run")
-    @classmethod
-    def _readable(cls, text: str) -> str:
-        return write_run(read_run(text))
-
-    @property
-    def config(self) -> TrainConfig:
-        """The settings."""
-        return read_run(self.run)
-
-
-@dataclass(frozen=True)
-class LabPreset:
-    """A run worth seeing: its name, what it shows, and its config."""
-
-    key: str
-    label: str
-    shows: str
-    config: TrainConfig
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """Help that can be switched on: the fields it sets; all other fields of the group go back to their defaults."""
-
-    key: str
-    label: str
-    fields: Mapping[str, Any]
-
-
-REMEDIES = {
-    row.key: row
-    for row in (
-        Remedy("none", "none", {}),
-        Remedy("gp", "gradient penalty, around 1", {"gp": 1.0}),
-        Remedy("r1", "R1: flat D at real points", {"r1": 0.1}),
-        Remedy("r1-r2", "R1 and R2", {"r1": 0.1, "r2": 0.1}),
-        Remedy("clip", "weight clipping", {"clip": 0.05}),
-        Remedy("spectral-norm", "spectral norm", {"spectral_norm": True}),
-        Remedy("smoothing", "label smoothing", {"label_smoothing": 0.1}),
-        Remedy("noise", "instance noise", {"instance_noise": 0.3}),
-        Remedy("matching", "feature matching", {"feature_matching": True}),
-        Remedy("minibatch", "minibatch deviation", {"minibatch_std": True}),
-        Remedy("pac", "packing, 2 points", {"pac": 2}),
-        Remedy("unrolled", "unrolled, 3 steps", {"unrolled": 3}),
-    )
-}
-_REMEDY_FIELDS = {name: info.default for name, info in RemedyFields.model_fields.items()}
-
-
-def remedy_fields(key: str) -> dict[str, Any]:
-    """The values of all remedy fields under a remedy of REMEDIES."""
-    return _REMEDY_FIELDS | dict(REMEDIES[key].fields)
-
-
-def remedy_of(config: TrainConfig) -> str | None:
-    """The remedy that a config has; None for a mixture that has no name here."""
-    now = {name: getattr(config, name) for name in _REMEDY_FIELDS}
-    return next((key for key in REMEDIES if remedy_fields(key) == now), None)
-
-
-def differing(one: TrainConfig, other: TrainConfig) -> dict[str, tuple[Any, Any]]:
-    """The fields in which two configs differ, with both values."""
-    a, b = one.model_dump(), other.model_dump()
-    return {name: (a[name], b[name]) for name in a if a[name] != b[name]}
-
-
-def branch_fields(shown: TrainConfig, draft: TrainConfig) -> dict[str, Any] | None:
-    """What a branch of the run on screen changes to follow the settings; None where a run cannot change that."""
-    differ = differing(shown, draft)
-    if not differ or not set(differ) <= set(CHANGEABLE):
-        return None
-    return {name: new for name, (_, new) in differ.items()}
 
 
 def lab_scene(
@@ -161,9 +26,11 @@ def lab_scene(
     scene = film_scene(
         film, state.step, name=name, live=live, autoplay=autoplay, behind=behind, arrows=state.arrows, mesh=state.mesh
     )
+    showing = Showing(film, state.step, name, live, autoplay, behind)
+    if film.config.dim == 2 and tells(film):
+        scene = _with_ledger(scene, showing)
     if state.below == "usual":
         return scene
-    showing = Showing(film, state.step, name, live, autoplay, behind)
     last = scene.panels[-1]
     losses = _losses(showing, last.row + last.rows - 1)
     kept = scene.panels[:-1] + ((replace(last, rows=last.rows - 1),) if last.rows > 1 else ())
@@ -171,12 +38,26 @@ def lab_scene(
     return replace(scene, panels=(*kept, losses), readouts=(*scene.readouts, *told))
 
 
+def _with_ledger(scene: Scene, showing: Showing) -> Scene:
+    """The scene with the value ledger in numbers, as on the line. JS and V are estimates here, so the gap is one."""
+    film, known = showing.film, {r.key for r in scene.readouts}
+    more = (
+        showing.number("js", "JS(*p*_{data}, *p*_{G})", film.js),
+        showing.number("shortfall", "gap: what *D* lacks", film.shortfall, "disc"),
+    )
+    return replace(
+        scene,
+        readouts=(*scene.readouts, *(r for r in more if r.key not in known)),
+        formula="[*V*|disc] = −log 4 + 2 JS − gap ≈ −1.386 + 2 × {js:.2f} − {shortfall:.2f} = {v:.2f}",
+    )
+
+
 def _losses(showing: Showing, row: int) -> Panel:
     """Both losses over the steps, and what they would be if D could not tell."""
     film = showing.film
     loss = LOSSES[film.config.loss]
     blind = np.array([loss.neutral])
-    d, g = (float(f(blind, blind)[0]) for f in (loss.discriminator_loss, loss.generator_loss))
+    d, g = (float(f(blind, blind)[0]) + 0.0 for f in (loss.discriminator_loss, loss.generator_loss))
     layers = (
         Rule(at=d, role="disc", label=f"{d:.3f}: *D* cannot tell"),
         Rule(at=g, role="fake", label=f"{g:.3f}"),

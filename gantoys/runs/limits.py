@@ -38,8 +38,12 @@ FILM_CLOSING = 32_768
 # the run service of the dashboard
 WORKERS = 2
 QUEUE = 64
-WATCH_SECONDS = 20.0  # a run that nobody has looked at for so long is stopped
+WATCH_SECONDS = 20.0  # a run that nobody has looked at for so long is paused
 RUN_SECONDS = 900.0  # a worker that takes longer hangs, and is killed
+TURN_SECONDS = 1.0  # so long a run trains while others wait, then it is their turn
+VISITOR_RUNS = 8  # that one visitor may have at once: four to compare, and what judges them
+WORKER_BYTES = 512 * 2**20  # of memory that it shares with nobody; less on a small machine
+SMALL_BYTES = 1_536 * 2**20  # a machine with less memory trains one run at a time
 
 # the store of films and states
 STORE_BYTES = 2 * 2**30  # `GANTOYS_STORE_MB` sets another size

@@ -1,4 +1,4 @@
-"""A film in the forms that people keep (GIF, tables, config, command line, its own file), and a film opened again.
+"""A film in the forms that people keep (GIF, MP4, tables, config, command line, its own file), and a film opened again.
 
 Everything is bytes or text in memory, made when it is asked for. `gantoys.service.weights` keeps the networks.
 """
@@ -21,6 +21,7 @@ from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.film_file import MAGIC, FilmWriter, frame_fields, static_fields
 from gantoys.service.gif import write_gif
+from gantoys.service.mp4 import write_mp4
 
 Array = np.ndarray
 OPEN_BYTES = 16 * 2**20  # of a film that somebody uploads: the largest that a config allows takes 13 MB
@@ -41,6 +42,14 @@ def gif_bytes(film: Film, **how: Any) -> bytes:
     with tempfile.TemporaryDirectory(prefix="gantoys-") as folder:
         path = Path(folder) / "film.gif"
         write_gif(film, path, **how)
+        return path.read_bytes()
+
+
+def mp4_bytes(film: Film, **how: Any) -> bytes:
+    """The film as a video; `how` and what raises: see `gantoys.service.mp4.write_mp4`."""
+    with tempfile.TemporaryDirectory(prefix="gantoys-") as folder:
+        path = Path(folder) / "film.mp4"
+        write_mp4(film, path, **how)
         return path.read_bytes()
 
 
@@ -128,7 +137,7 @@ def figures_csv(film: Film) -> str:
     """
     target = film.config.target()
     names = ["step", *FIGURES, "seconds"]
-    columns: list[Sequence[Any]] = [getattr(film, name) for name in names[:-1]]
+    columns: list[Any] = [getattr(film, name) for name in names[:-1]]
     columns.append(film.seconds if len(film.seconds) == len(film) else [None] * len(film))
     if has_modes(target):
         reports = [mode_report(samples, target) for samples in film.samples]

@@ -3,70 +3,113 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film, read_new
-from gantoys.runs.store import touch
+from gantoys.runs.film_file import frozen
+from gantoys.runs.store import Store, touch
 from gantoys.service.process import Task, Worker
+from gantoys.service.share import Share
+from gantoys.service.shelf import longest, put_away
 
 if TYPE_CHECKING:
     from gantoys.service.run_service import RunService
 
 log = logging.getLogger(__name__)
-ENDED = ("done", "diverged", "failed", "stopped")
+ENDED = ("done", "diverged", "failed", "paused")
 
 
 @dataclass(frozen=True)
 class Status:
-    """state: queued, starting, running, or one of ENDED. position: runs ahead in the queue, 0 once it is started.
-    message: a sentence, where the state needs one."""
+    """How it stands with a run.
+
+    state: queued (also between two turns), starting, running, or one of ENDED. position: runs ahead in the queue, 0
+    once it is started. message: a sentence, where the state needs one. seconds: estimated, until it begins or goes on;
+    left: estimated, of training until the film is whole; None where there is nothing to go by.
+    """
 
     state: str
     position: int = 0
     message: str = ""
+    seconds: float | None = None
+    left: float | None = None
 
     @property
     def ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def words(self) -> str:
+        """The state in words, such as "position 3 of the queue, about 8 s"."""
+        if self.state == "queued":
+            return f"position {self.position + 1} of the queue{_about(self.seconds)}"
+        if self.ended:
+            return self.message or self.state
+        return f"{self.state}{_about(self.left)}{' left' if self.left is not None else ''}"
+
+
+def _about(seconds: float | None) -> str:
+    return "" if seconds is None else f", about {max(1, round(seconds))} s"
+
 
 @dataclass(eq=False)
 class Job:
-    """A run that was asked for. task: what the latest attempt does; left: what earlier ones left unfinished."""
+    """A run that was asked for. task: of all its seeds. watchers: when each has looked last; lapsed: those who have
+    not looked for a while, but have not let go either. ready: what an earlier run of this config has left is in its
+    place, so that it may begin."""
 
     task: Task
+    store: Store
+    shares: list[Share] = field(default_factory=list)
     state: str = "queued"
     message: str = ""
-    worker: Worker | None = None
-    attempts: int = 0
-    started: float = 0.0
+    ready: bool = False
     watchers: dict[str, float] = field(default_factory=dict)
-    left: list[Task] = field(default_factory=list)
+    lapsed: set[str] = field(default_factory=set)
 
     @property
     def config(self) -> TrainConfig:
         return self.task.config
 
-    def exists(self, member: int) -> bool:
-        """Whether the film of a member has its final name."""
-        return self.task.of(self.task.film, member).exists()
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
 
-    def missing(self) -> range:
-        """The members from the first one on whose film is not whole."""
-        members = self.task.members
-        return range(next((m for m in members if not self.exists(m)), members.start), members.stop)
+    @property
+    def workers(self) -> list[Worker]:
+        """Those at work on it."""
+        return [share.worker for share in self.shares if share.worker is not None]
+
+    @property
+    def visitors(self) -> set[str]:
+        """Who watches: a visitor may have several names that begin alike, up to a slash."""
+        return {visitor(watcher) for watcher in self.watchers}
+
+    def place(self, member: int) -> Path | None:
+        """Where most of a member's film is now, or None."""
+        task = next((share.task for share in self.shares if member in share.members), self.task)
+        return longest(task, self.store, member)
 
     def begun(self) -> bool:
-        """Whether all films that are not whole are at least growing."""
-        return any(self.task.of(self.task.part, m).exists() for m in self.missing())
+        """Whether any film is there, or growing."""
+        return any(self.place(m) is not None for m in self.task.members)
 
-    def clear(self) -> None:
-        """Remove what is unfinished."""
-        for task in (*self.left, self.task):
-            task.clear()
+    def bury(self) -> None:
+        """Wait for the end of the workers, and put away what is unfinished."""
+        for share in self.shares:
+            if share.worker is not None:
+                share.worker.end()
+            put_away(share.task, self.store, share.members)
+
+
+def visitor(watcher: str) -> str:
+    """Whose name that is: "ann/2" and "ann/3" are two of ann's."""
+    return watcher.partition("/")[0]
 
 
 class Run:
@@ -80,41 +123,41 @@ class Run:
         return self._job.config
 
     def film_path(self, member: int = 0) -> Path:
-        """Where a film is now: under its final name once it is whole, else where it grows (perhaps not yet)."""
+        """Where a film is now: under its final name once it is whole, else where there is most of it (perhaps not
+        yet)."""
         task = self._job.task
-        return task.of(task.film if self._job.exists(member) else task.part, member)
+        return self._job.place(member) or task.of(task.part, member)
 
     def status(self) -> Status:
-        """How it stands with the run. Looking keeps the run alive."""
-        return self._service._look(self._job, self.watcher)
+        """How it stands with the run. Looking keeps the run alive, and one that was paused meanwhile goes on."""
+        return self._service._look(self)
 
     def film(self, from_frame: int = 0, member: int = 0) -> Film | None:
         """The frames from `from_frame` on that are there by now, or None before the first. Keeps the run alive.
 
-        member: which of the config's `seeds` runs.
+        A film that was shown once does not get shorter, whatever becomes of the worker. member: which of the config's
+        `seeds` runs.
         """
-        self.status()
-        task = self._job.task
-        for path in (task.part, task.film, task.part):  # it may be renamed while we look
+        status = self.status()
+        for _ in range(4):  # it may be renamed while we look
+            place = self._job.place(member)
+            if place is None:
+                continue
             try:
-                film = read_new(task.of(path, member), from_frame)
+                film = read_new(place, from_frame)
             except OSError:
                 continue
             except ValueError as error:
                 log.warning("%s", error)
-            else:
-                if path is task.film:
-                    touch(task.of(path, member))
+                return None
+            if film.status in ("done", "diverged"):
+                touch(place)
                 return film
+            # what a turn or a worker's end has left: to those who watch, it is one film that grows
+            state, message = ("stopped", status.message) if status.ended else ("running", "")
+            return replace(film, status=state, message=message, seconds=frozen(np.empty(0, np.float32)))
         return None
 
     def leave(self) -> None:
-        """Stop watching; the run is stopped if nobody else watches."""
+        """Stop watching; the run is paused if nobody else watches."""
         self._service.leave(self.watcher)
-
-
-def bury(job: Job) -> None:
-    """Wait for the end of a job's worker, and remove what it leaves unfinished."""
-    if job.worker is not None:
-        job.worker.end()
-    job.clear()

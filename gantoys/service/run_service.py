@@ -1,36 +1,42 @@
 """The run service: one film per config, trained once however many people ask, in at most a few processes at a time.
 
     run = ask(config, watcher=session_id)
-    run.status()           # state, place in the queue, frames so far
+    run.status()           # state, place in the queue, estimated seconds
     run.film(from_frame)   # the new frames
+    outlook(config)        # what asking would come to, before anybody asks
 
-Every look at a run tells that somebody still watches it; a run that nobody has looked at for a while is stopped, and so
-is one whose last watcher has asked for something else. Nothing here imports torch.
+Runs take turns of a few seconds, so that a short one does not wait behind a long one. Every look at a run tells that
+somebody still watches it. One that nobody has looked at for a while is paused, and so is one whose last watcher has
+asked for something else: its films and its state are kept, and it goes on from there when somebody asks again. Nothing
+here imports torch.
 """
 
 from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.film import Film
+from gantoys.runs.groups import groups
 from gantoys.runs.store import Store
-from gantoys.service.job import ENDED, Job, Run, Status, bury
+from gantoys.service.crew import Crew
+from gantoys.service.job import Job, Run, Status, visitor
 from gantoys.service.nursery import Nursery, nursery
-from gantoys.service.process import Task, Worker
+from gantoys.service.process import Task
+from gantoys.service.share import Share
+from gantoys.service.shelf import adopt
 
 log = logging.getLogger(__name__)
-ATTEMPTS = 2  # a worker that was killed is replaced once
 TICK_SECONDS = 0.05
+PAUSED = "Nobody watched this run: it is paused, and goes on when somebody asks for it again."
 
 
 class Busy(RuntimeError):
@@ -38,62 +44,105 @@ class Busy(RuntimeError):
 
 
 class RunService:
-    """Trains in worker processes and keeps the films in a store. All methods may be called from any thread."""
+    """Trains in worker processes and keeps the films in a store. All methods may be called from any thread.
+
+    The limits are explained in `gantoys.runs.limits` and `gantoys.service.crew`.
+    """
 
     def __init__(
-        self,
-        store: Store | None = None,
-        *,
-        workers: int | None = None,
-        queue: int = limits.QUEUE,
-        watch_seconds: float = limits.WATCH_SECONDS,
-        run_seconds: float = limits.RUN_SECONDS,
-        flops: float = limits.VISITOR_FLOPS,
-        nursery: Callable[[], Nursery | None] = lambda: None,
-    ) -> None:
+        self, store: Store | None = None, *, workers: int | None = None, queue: int = limits.QUEUE,
+        watch_seconds: float = limits.WATCH_SECONDS, run_seconds: float = limits.RUN_SECONDS,
+        turn_seconds: float = limits.TURN_SECONDS, flops: float = limits.VISITOR_FLOPS,
+        worker_bytes: int | None = None, nursery: Callable[[], Nursery | None] = lambda: None,
+    ) -> None:  # fmt: skip
         self.store = store if store is not None else Store()
-        self.workers = workers if workers is not None else max(1, min(limits.WORKERS, os.cpu_count() or 1))
-        self.queue, self.watch_seconds, self.run_seconds, self.flops = queue, watch_seconds, run_seconds, flops
-        self._nursery = nursery
+        self.queue, self.watch_seconds, self.flops = queue, watch_seconds, flops
+        self.crew = Crew(
+            self.store, nursery, workers=workers, worker_bytes=worker_bytes, run_seconds=run_seconds,
+            turn_seconds=turn_seconds,
+        )  # fmt: skip
         nursery()  # it needs a second in the background until it is ready
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}  # not ended, in the order they were asked for, by digest
+        self._paused: weakref.WeakSet[Job] = weakref.WeakSet()  # those that somebody may come back to
         self._thread: threading.Thread | None = None
-        self._endings: list[threading.Thread] = []  # each waits for a worker that was told to stop
+        self._endings: dict[str, threading.Thread] = {}  # by digest: waits for workers that were told to stop
         self._closed = False
+
+    @property
+    def workers(self) -> int:
+        """How many train at a time."""
+        return self.crew.workers
 
     def ask(self, config: TrainConfig, watcher: str | None = None) -> Run:
         """The run of a config: the stored film, the run under way, or a new one at the end of the queue.
 
         `watcher` names who asks, such as a session: each watches one run at a time, so asking for another config lets
-        go of the earlier one. Raises ValueError when the run would cost too much, `Busy` when the queue is full.
+        go of the earlier one. A visitor who compares asks under several names that begin alike, "ann/1" and "ann/2":
+        of more than `limits.VISITOR_RUNS` runs the oldest is let go of, and while others wait they take turns with
+        each other. Raises ValueError when the run would cost too much, `Busy` when the queue is full; what the watcher
+        has watched then goes on.
         """
+        self._check_cost(config)
+        watcher = watcher or uuid.uuid4().hex
+        digest = config.digest()
+        with self._lock:
+            job = self._jobs.get(digest)
+            if job is None and self.store.has(config):
+                self.leave(watcher)
+                return Run(self, Job(self._task(config), self.store, state="done"), watcher)
+            if job is None:
+                self._check_room(watcher)
+            self.leave(watcher, but=digest)
+            job = job or self._new_job(config, digest, watcher)
+            job.watchers[watcher] = time.monotonic()
+            mine = [w for j in self._jobs.values() for w in j.watchers if visitor(w) == visitor(watcher)]
+            for oldest in [w for w in mine if w != watcher][: max(0, len(mine) - limits.VISITOR_RUNS)]:
+                self.leave(oldest)
+        return Run(self, job, watcher)
+
+    def outlook(self, config: TrainConfig, watcher: str | None = None) -> Status:
+        """What asking for that config would come to: its status, or that of a run asked for now; nothing is started.
+
+        "failed", with the sentence, where asking would be refused.
+        """
+        try:
+            self._check_cost(config)
+            with self._lock:
+                job = self._jobs.get(config.digest())
+                if job is not None:
+                    return self._status(job)
+                if self.store.has(config):
+                    return Status("done")
+                self._check_room(watcher or "")
+                return self.crew.outlook(config, self._jobs.values())
+        except (ValueError, Busy) as error:
+            return Status("failed", 0, str(error))
+
+    def _check_cost(self, config: TrainConfig) -> None:
         if config.flops() > self.flops:
             raise ValueError(
                 f"this run would take about {config.flops():.1e} operations, at most {self.flops:.0e} are allowed "
                 "here: choose fewer steps, a smaller batch or smaller networks"
             )
-        watcher = watcher or uuid.uuid4().hex
-        digest = config.digest()
-        with self._lock:
-            job = self._jobs.get(digest)
-            stored = job is None and self.store.has(config)
-            self.leave(watcher, but=digest)
-            if stored:
-                return Run(self, Job(self._task(config), state="done"), watcher)
-            if job is None:
-                job = self._new_job(config, digest)
-            job.watchers[watcher] = time.monotonic()
-        return Run(self, job, watcher)
 
-    def _new_job(self, config: TrainConfig, digest: str) -> Job:
+    def _check_room(self, watcher: str) -> None:
         if self._closed:
             raise Busy("The run service is closing.")
-        waiting = sum(job.worker is None for job in self._jobs.values())
+        # what the watcher would let go of does not count
+        waiting = sum(not job.workers and set(job.watchers) != {watcher} for job in self._jobs.values())
         if waiting >= self.queue:
             raise Busy(f"Many runs are asked for right now: {waiting} are waiting. Try again in a moment.")
-        job = self._jobs[digest] = Job(replace(self._task(config), source=self._parent(config)))
-        self._start_queued()
+
+    def _new_job(self, config: TrainConfig, digest: str, watcher: str) -> Job:
+        now = time.monotonic()
+        job = self._jobs[digest] = Job(replace(self._task(config), source=self._parent(config)), self.store)
+        job.watchers[watcher] = now
+        # the seeds of one run queue one after the other, as if each had been asked for when the last one's turn is over
+        job.shares = [
+            Share(job.task, group, now + k * self.crew.turn_seconds) for k, group in enumerate(groups(config))
+        ]
+        self._fill()
         if self._thread is None:
             self._thread = threading.Thread(target=self._supervise, name="gantoys-runs", daemon=True)
             self._thread.start()
@@ -116,118 +165,87 @@ class RunService:
     def leave(self, watcher: str, *, but: str = "") -> None:
         """Let go of whatever `watcher` watches, except the run of digest `but`."""
         with self._lock:
+            for job in self._paused:
+                job.lapsed.discard(watcher)
             for digest, job in list(self._jobs.items()):
+                job.lapsed.discard(watcher)
                 if digest != but and job.watchers.pop(watcher, None) is not None and not job.watchers:
-                    self._stop(digest, job)
+                    self._end(job, "paused", PAUSED)
 
-    def _look(self, job: Job, watcher: str) -> Status:
+    def _look(self, run: Run) -> Status:
         with self._lock:
-            if job.state in ENDED:
-                return Status(job.state, 0, job.message)
-            # one who has let go, by asking for another config, does not come back by looking
+            job, watcher = run._job, run.watcher
+            # one who has let go, by asking for another config, does not come back by looking; one who slept does
+            if watcher in job.lapsed and job.state in ("queued", "paused"):
+                try:
+                    run._job = job = self.ask(job.config, watcher)._job
+                except (Busy, ValueError) as error:
+                    return Status("paused", 0, str(error))
+                job.lapsed.discard(watcher)
             if watcher in job.watchers:
                 job.watchers[watcher] = time.monotonic()
-            if job.worker is None:
-                queued = [j for j in self._jobs.values() if j.worker is None]
-                return Status("queued", queued.index(job))
-            begun = job.exists(0) or job.task.of(job.task.part, 0).exists()
-            return Status("running" if begun else "starting")
+            return self._status(job)
+
+    def _status(self, job: Job) -> Status:
+        return Status(job.state, 0, job.message) if job.ended else self.crew.status(job, self._jobs.values())
 
     def _supervise(self) -> None:
         while True:
-            with self._lock:
-                for digest, job in list(self._jobs.items()):
-                    try:
-                        self._tend(digest, job)
-                    except Exception:  # one run's mishap must not leave all others without an answer
-                        log.exception("a run failed")
-                        self._end(digest, job, "failed", "The run failed inside the run service.")
-                self._start_queued()
-                if not self._jobs:
-                    self._thread = None
-                    return
+            try:
+                with self._lock:
+                    self._tick()
+                    if not self._jobs:
+                        self._thread = None
+                        return
+            except Exception:  # without this thread nobody would get an answer any more
+                log.exception("the run service stumbled")
             time.sleep(TICK_SECONDS)
 
-    def _tend(self, digest: str, job: Job) -> None:
+    def _tick(self) -> None:
         now = time.monotonic()
-        job.watchers = {w: seen for w, seen in job.watchers.items() if now - seen < self.watch_seconds}
-        if job.worker is not None and not job.worker.running():
-            self._collect(digest, job)
-        elif not job.watchers:
-            self._stop(digest, job)
-        elif job.worker is not None and now - job.started > self.run_seconds:
-            job.worker.kill()
-            self._end(digest, job, "failed", f"The run was ended after {self.run_seconds:.0f} seconds.")
+        for job in self._jobs.values():
+            late = {w for w, seen in job.watchers.items() if now - seen >= self.watch_seconds}
+            job.lapsed |= late
+            job.watchers = {w: seen for w, seen in job.watchers.items() if w not in late}
+        for job, verdict in self.crew.tend(self._jobs.values()):
+            self._end(job, *verdict)
+        for job in [job for job in self._jobs.values() if not job.watchers]:
+            self._end(job, "paused", PAUSED)
+        self._fill()
 
-    def _collect(self, digest: str, job: Job) -> None:
-        """Take note of how a worker ended."""
-        assert job.worker is not None
-        code, complaint = job.worker.code, job.worker.complaint()
-        if code == 0:
-            if complaint:
-                log.warning("%s", complaint)
-            try:
-                films = [Film.load(job.task.of(job.task.film, m)) for m in range(job.config.seeds)]
-                film = next((film for film in films if film.status == "diverged"), films[0])
-                self._end(digest, job, film.status, film.message)
-            except (OSError, ValueError) as error:
-                self._end(digest, job, "failed", f"The film cannot be read: {error}")
-            self.store.trim()
-        elif code == 2:
-            self._end(digest, job, "failed", complaint)
-        elif job.attempts < ATTEMPTS:
-            log.warning("a worker ended with status %s and is replaced: %s", code, complaint)
-            job.worker.end()
-            job.worker = None
-            job.left.append(job.task)
-            # the next one goes on with what this one has left
-            begun = job.task.part if job.begun() else job.task.source
-            job.task = replace(job.task, part=self.store.part(job.config), source=begun)
-        else:
-            self._end(digest, job, "failed", "The training process ended unexpectedly, twice.")
+    def _fill(self) -> None:
+        for digest, job in self._jobs.items():
+            ending = self._endings.get(digest)
+            if not job.ready and (ending is None or not ending.is_alive()):
+                adopt(job.task, self.store)
+                job.ready = True
+        for job, verdict in self.crew.fill(self._jobs.values()):
+            self._end(job, *verdict)
 
-    def _start_queued(self) -> None:
-        for digest, job in list(self._jobs.items()):
-            if job.worker is not None:
-                continue
-            if sum(j.worker is not None for j in self._jobs.values()) >= self.workers:
-                return
-            try:
-                job.worker = Worker(job.task.only(job.missing()), self._nursery())
-            except OSError as error:
-                self._end(digest, job, "failed", f"The training process cannot be started: {error.strerror}.")
-                continue
-            job.attempts, job.started = job.attempts + 1, time.monotonic()
-
-    def _stop(self, digest: str, job: Job) -> None:
-        self._end(digest, job, "stopped", "Nobody watched this run any more.")
-
-    def _end(self, digest: str, job: Job, state: str, message: str) -> None:
+    def _end(self, job: Job, state: str, message: str) -> None:
         job.state, job.message = state, message
+        digest = job.config.digest()
         self._jobs.pop(digest, None)
-        worker = job.worker
-        if worker is None or not worker.running():
-            bury(job)
+        if state == "paused":
+            self._paused.add(job)
+        for worker in job.workers:
+            worker.ask_to_stop()
+        if not any(worker.running() for worker in job.workers):
+            job.bury()
             return
-        worker.ask_to_stop()
         # waiting for a worker must hold up neither the lock nor the page; its place is free at once
-        ending = threading.Thread(target=bury, args=(job,), daemon=True)
-        self._endings = [*(t for t in self._endings if t.is_alive()), ending]
+        self._endings = {d: t for d, t in self._endings.items() if t.is_alive()}
+        ending = self._endings[digest] = threading.Thread(target=job.bury, daemon=True)
         ending.start()
 
     def close(self) -> None:
-        """End all workers and wait for them. The service takes no more runs."""
+        """End all workers, put their films away and wait for that. The service takes no more runs."""
         with self._lock:
             self._closed = True
-            jobs = list(self._jobs.items())
-            for digest, job in jobs:
-                job.state, job.message = "stopped", "The run service has closed."
-                self._jobs.pop(digest, None)
-                if job.worker is not None:
-                    job.worker.ask_to_stop()
-        for _, job in jobs:
-            bury(job)
-        for ending in self._endings:
+            for job in list(self._jobs.values()):
+                self._end(job, "paused", "The run service has closed: the run goes on when it is asked for again.")
+            endings = list(self._endings.values())
+        for ending in endings:
             ending.join()
 
 
@@ -248,3 +266,8 @@ def service() -> RunService:
 def ask(config: TrainConfig, watcher: str | None = None) -> Run:
     """`RunService.ask` of this process's service."""
     return service().ask(config, watcher)
+
+
+def outlook(config: TrainConfig, watcher: str | None = None) -> Status:
+    """`RunService.outlook` of this process's service."""
+    return service().outlook(config, watcher)

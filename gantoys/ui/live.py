@@ -161,7 +161,7 @@ def _session() -> str:
 
 
 @cache
-def _warm() -> None:
+def warm() -> None:
     """Once a server, shortly after the first visitor has the picture: make the run service, whose workers need a second
     until they are ready, so that the first run begins at once."""
     if runtime.exists() and isinstance(runtime.get_instance(), runtime.Runtime):
@@ -172,6 +172,6 @@ def _warm() -> None:
 
 def film(page: Page[StartState]) -> Live:
     """The live film of a page. A whole run of the page sends the film whole."""
-    _warm()
+    warm()
     page.put("sent", None)
     return Live(page)

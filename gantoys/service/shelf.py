@@ -1,0 +1,96 @@
+"""Films that are not whole and that nobody is writing: kept until somebody asks for them again, and gone on with then.
+
+They lie in the store beside the whole films, as `<digest>.paused.film`, and make room like any other file of the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import struct
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.film import read_new
+from gantoys.runs.film_file import MAGIC, frame_fields, static_fields
+from gantoys.runs.store import Store, touch
+from gantoys.service.process import Task
+
+QUIET_SECONDS = 300.0  # a film that has not grown for so long is nobody's
+_FRAME, _TAG_AND_CHECKSUM = b"FRAM", 8
+
+
+def shelf(store: Store, config: TrainConfig) -> Path:
+    """What the names of a config's paused films begin with."""
+    return store.folder / f"{config.digest()}.paused.film"
+
+
+def frames_in(path: Path, config: TrainConfig) -> int:
+    """How many whole frames lie in a film of that config, from its size alone; 0 if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head, size = file.read(len(MAGIC) + 4), os.fstat(file.fileno()).st_size
+            if len(head) != len(MAGIC) + 4 or not head.startswith(MAGIC):
+                return 0
+            (length,) = struct.unpack("<I", head[len(MAGIC) :])
+            begin = len(head) + length + 4 + sum(f.size for f in static_fields(config)) + 4
+            frame = sum(f.size for f in frame_fields(config)) + _TAG_AND_CHECKSUM
+            count = max(0, (size - begin) // frame)
+            while count:  # a closing record may be as long as several frames
+                file.seek(begin + (count - 1) * frame)
+                if file.read(4) == _FRAME:
+                    break
+                count -= 1
+            return count
+    except OSError:
+        return 0
+
+
+def put_away(task: Task, store: Store, members: Iterable[int]) -> None:
+    """Keep what was written of a run, where it is more than what was kept before; with a whole film nothing is kept.
+
+    task: of the whole run, with the name under which its films have grown.
+    """
+    base = shelf(store, task.config)
+    for m in members:
+        part, kept = task.of(task.part, m), task.of(base, m)
+        with contextlib.suppress(OSError):
+            if task.of(task.film, m).exists():
+                kept.unlink(missing_ok=True)
+            elif frames_in(part, task.config) > frames_in(kept, task.config):
+                os.replace(part, kept)
+                touch(kept)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def adopt(task: Task, store: Store) -> None:
+    """Keep what processes that are gone have left of a run. A film that somebody still writes is copied, not taken."""
+    base, config = shelf(store, task.config), task.config
+    for m in task.members:
+        kept, ending = task.of(base, m), ".part" if config.seeds == 1 else f"-{m}.part"
+        for part in store.folder.glob(f"{config.digest()}.*{ending}"):
+            with contextlib.suppress(OSError, ValueError):
+                longer = frames_in(part, config) > frames_in(kept, config)
+                if read_new(part).status != "running" or time.time() - part.stat().st_mtime > QUIET_SECONDS:
+                    if longer:
+                        os.replace(part, kept)
+                    else:
+                        part.unlink()
+                elif longer:
+                    copy = store.part(config)
+                    shutil.copyfile(part, copy)
+                    os.replace(copy, kept)
+
+
+def longest(task: Task, store: Store, member: int) -> Path | None:
+    """Where most of a member's film is now: whole, still growing, or put away; None before there is anything."""
+    whole = task.of(task.film, member)
+    if whole.exists():
+        return whole
+    places = (task.of(task.part, member), task.of(shelf(store, task.config), member))
+    there = [(frames_in(place, task.config), place) for place in places if place.exists()]
+    return max(there, key=lambda pair: pair[0])[1] if there else None

@@ -1,0 +1,343 @@
+"""The run service under faults: turns, pauses, bounds, killed workers and a killed parent."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from test_service import LONG, ROOT, SHORT, alive, finish, frame_bytes, has_frames, pid, until
+
+from gantoys.runs import limits
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.groups import groups
+from gantoys.runs.store import Store
+from gantoys.service import measures
+from gantoys.service.job import Status
+from gantoys.service.local import train_to_file
+from gantoys.service.measures import Pace, private_bytes, usual_seconds
+from gantoys.service.nursery import nursery
+from gantoys.service.run_service import Busy, Run, RunService
+from gantoys.service.share import seconds_until
+from gantoys.service.shelf import frames_in, shelf
+
+STEADY = LONG.changed(steps=10_000, frames=200)  # a few seconds
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., RunService]]:
+    """Makes run services on one store with workers that begin at once; all are closed in the end."""
+    warm = nursery()
+    assert warm is not None and warm.wait_until_ready(60)
+    made: list[RunService] = []
+
+    def build(**options: object) -> RunService:
+        made.append(RunService(Store(tmp_path / "films"), **({"workers": 1, "nursery": nursery} | options)))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield build
+    for service in made:
+        service.close()
+    assert not list((tmp_path / "films").glob("*.part")), "what is unfinished lies on the shelf"
+
+
+def frames(run: Run) -> int:
+    """How many there are, once there are any."""
+    until(lambda: has_frames(run), "frames")
+    return len(run.film() or ())
+
+
+def kept(service: RunService, config: TrainConfig) -> int:
+    return frames_in(shelf(service.store, config), config)
+
+
+def fresh(config: TrainConfig, folder: Path) -> bytes:
+    """The film of a config that nothing has interrupted."""
+    train_to_file(config, folder / "fresh.film", store=Store(folder / "other"))
+    return frame_bytes(folder / "fresh.film")
+
+
+# --- turns
+
+
+def test_a_short_run_does_not_wait_for_the_end_of_a_long_one_whose_film_is_the_same_in_the_end(
+    make: Callable[..., RunService], tmp_path: Path
+) -> None:
+    service = make(turn_seconds=0.3)
+    long = service.ask(STEADY, "ann")
+    until(lambda: has_frames(long), "frames")
+    short = service.ask(SHORT, "bob")
+    held = 0
+    while not short.status().ended:
+        film = long.film()
+        assert film is not None and len(film) >= held and film.status == "running"
+        held = len(film)
+        time.sleep(0.02)
+    assert short.status().state == "done" and not long.status().ended
+    assert finish(long) == "done" and kept(service, STEADY) == 0
+    assert frame_bytes(long.film_path()) == fresh(STEADY, tmp_path)
+
+
+def test_runs_that_last_take_equal_turns(make: Callable[..., RunService]) -> None:
+    service = make(turn_seconds=0.25)
+    runs = [service.ask(LONG.changed(seed=k, width=24), f"visitor {k}") for k in range(3)]
+    until(lambda: [run.status() for run in runs] and min(r._job.shares[0].served for r in runs) > 0.7, "turns", 60)
+    served = [run._job.shares[0].served for run in runs]
+    # one may have had a turn more than another, and a turn counts the way back to where it was
+    assert max(served) - min(served) < 1.2, served
+
+
+def test_a_visitor_with_several_runs_gets_no_more_than_one_with_a_single_run(make: Callable[..., RunService]) -> None:
+    service = make(turn_seconds=0.25, workers=2)
+    many = [service.ask(LONG.changed(seed=k), f"ann/{k}") for k in range(limits.VISITOR_RUNS)]
+    assert sum(len(run._job.workers) for run in many) == 2, "nobody else is there"
+    single = service.ask(LONG.changed(seed=99), "bob")
+    until(lambda: [r.status() for r in many] and single._job.workers, "bob's turn", 5)
+    for _ in range(20):
+        time.sleep(0.05)
+        [run.status() for run in (single, *many)]
+        assert single._job.workers or single.status().ended, "bob is not asked to make room for one of ann's"
+    newest = service.ask(LONG.changed(seed=98), "ann/new")
+    assert many[0].status().state == "paused" and not newest.status().ended
+    assert sum(not run.status().ended for run in many) + 1 == limits.VISITOR_RUNS
+
+
+def test_the_seeds_of_one_run_are_spread_over_the_workers(make: Callable[..., RunService], tmp_path: Path) -> None:
+    config = SHORT.changed(seeds=3, width=72, steps=1500, frames=40)
+    run = make(workers=2).ask(config)
+    assert len(groups(config)) == 3 and len(run._job.workers) == 2
+    assert finish(run) == "done"
+    films = [run.film(member=m) for m in range(3)]
+    assert [film.seed for film in films if film is not None and film.status == "done"] == [0, 1, 2]
+    train_to_file(config, tmp_path / "fresh.film", store=Store(tmp_path / "other"))
+    for m in range(3):
+        assert frame_bytes(run.film_path(m)) == frame_bytes(tmp_path / f"fresh-{m}.film")
+
+
+# --- pauses
+
+
+def test_a_paused_run_goes_on_in_another_service_from_where_it_was(
+    make: Callable[..., RunService], tmp_path: Path
+) -> None:
+    first = make()
+    run = first.ask(STEADY, "ann")
+    until(lambda: (film := run.film()) is not None and len(film) > 20, "frames")
+    run.leave()
+    assert run.status().state == "paused" and "goes on when somebody asks" in run.status().words
+    first.close()
+    seen = run.film()
+    assert seen is not None and seen.status == "stopped" and len(seen) > 20
+    again = make().ask(STEADY, "bob")
+    film = again.film()
+    assert film is not None and len(film) >= len(seen) and film.status == "running", "it is shown at once"
+    assert again._job.workers[0].task.source is not None
+    assert finish(again) == "done" and frame_bytes(again.film_path()) == fresh(STEADY, tmp_path)
+
+
+def test_a_run_asked_for_again_while_its_worker_still_stops_waits_for_that(make: Callable[..., RunService]) -> None:
+    service = make(workers=2)
+    run = service.ask(STEADY, "ann")
+    for _ in range(6):
+        held = frames(run)
+        run.leave()
+        run = service.ask(STEADY, "ann")
+        assert frames(run) >= held, "no frame is lost"
+    assert finish(run) == "done"
+
+
+def test_one_who_has_asked_for_something_else_does_not_come_back_by_looking(make: Callable[..., RunService]) -> None:
+    service = make(watch_seconds=0.3)
+    run = service.ask(LONG, "ann")
+    until(lambda: run._job.state == "paused", "the pause")
+    service.ask(SHORT, "ann")
+    assert run.status().state == "paused" and LONG.digest() not in service._jobs
+
+
+# --- bounds, shown before they are hit
+
+
+def test_the_outlook_tells_the_place_in_the_queue_and_starts_nothing(make: Callable[..., RunService]) -> None:
+    service = make(queue=2, turn_seconds=30.0)
+    assert service.outlook(LONG).seconds == 0 and not service._jobs
+    runs = [service.ask(LONG.changed(seed=k), f"visitor {k}") for k in range(3)]
+    waits = [run.status().seconds or 0.0 for run in runs[1:]]
+    assert 0 < waits[0] < waits[1], "who is further back waits longer"
+    assert runs[2].status().words.startswith("position 2 of the queue, about ")
+    full = service.outlook(LONG.changed(seed=9))
+    assert full.state == "failed" and "2 are waiting" in full.message
+    with pytest.raises(Busy, match="2 are waiting"):
+        service.ask(LONG.changed(seed=9), "visitor 0")
+    assert not runs[0].status().ended, "what one has is not lost by a refusal"
+    assert service.outlook(LONG.changed(seed=9), "visitor 2").state == "queued", "it would take the place of one's own"
+    assert service.outlook(runs[0].config).state in ("starting", "running")
+    assert "operations" in service.outlook(TrainConfig(steps=100_000)).message
+
+
+def test_the_words_of_a_status() -> None:
+    assert Status("queued", 2, seconds=8.2).words == "position 3 of the queue, about 8 s"
+    assert Status("running", left=11.6).words == "running, about 12 s left"
+    assert Status("starting").words == "starting" and Status("failed", 0, "It broke.").words == "It broke."
+
+
+def test_the_wait_is_that_of_a_queue_with_several_places() -> None:
+    # places free after 1 and 4 s; three runs of 2 s ahead take 1-3, 3-5, 4-6: the next begins at 5
+    assert seconds_until([1.0, 4.0], [2.0, 2.0, 2.0]) == 5.0
+    assert seconds_until([3.0], []) == 3.0
+
+
+def test_the_pace_comes_near_what_is_measured_and_one_odd_measurement_does_not_spoil_it() -> None:
+    pace = Pace()
+    for _ in range(20):
+        pace.note(6.0, 2.0)
+    assert pace.factor == pytest.approx(3.0, rel=1e-2)
+    pace.note(1e9, 1.0)
+    pace.note(0.1, 1e-9)  # too short to tell
+    assert pace.factor < 10
+    small = SHORT.changed(steps=1000)
+    assert usual_seconds(small.changed(steps=2000), 1) > 1.9 * usual_seconds(small, 1)
+
+
+# --- memory
+
+
+def test_a_worker_over_its_memory_is_ended_with_a_sentence(make: Callable[..., RunService]) -> None:
+    run = make(worker_bytes=2**20).ask(LONG)  # no worker gets along with so little
+    worker = pid(run)
+    assert finish(run) == "failed"
+    assert "needed more than 1 MB of memory: choose" in run.status().message
+    until(lambda: not alive(worker), "its end", 5)
+
+
+def test_memory_is_measured_and_a_small_machine_has_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = bytearray(os.urandom(2**20)) * 64
+    assert private_bytes(os.getpid()) > len(held)
+    assert private_bytes(os.getpid(), above=2**50) == 0 and private_bytes(2**22 + 7) == 0
+    assert 2**28 < (measures.machine_bytes() or 0) < 2**50
+    monkeypatch.setattr(measures, "machine_bytes", lambda: 2**30)
+    assert measures.usual_workers() == 1 and measures.usual_worker_bytes() == 2**28
+    monkeypatch.setattr(measures, "machine_bytes", lambda: None)
+    assert measures.usual_worker_bytes() == limits.WORKER_BYTES
+
+
+# --- kills
+
+
+def test_workers_killed_at_random_moments_cost_no_frame_that_was_shown(
+    make: Callable[..., RunService], tmp_path: Path
+) -> None:
+    service, dice = make(workers=2, turn_seconds=0.4), random.Random(4)
+    configs = [STEADY.changed(seed=k) for k in range(3)]
+    runs = [service.ask(config, f"visitor {k}") for k, config in enumerate(configs)]
+    shown, pids = [0] * len(runs), set()
+    kills, due = 0, time.monotonic() + 0.5
+    deadline = time.monotonic() + 60
+    while not all(run.status().ended for run in runs):
+        assert time.monotonic() < deadline, "a run is stuck"
+        for k, run in enumerate(runs):
+            film = run.film()
+            count = len(film) if film is not None else 0
+            assert count >= shown[k], "a frame that was shown is lost"
+            shown[k] = count
+        workers = [worker for run in runs for worker in run._job.workers if worker.pid is not None]
+        pids |= {worker.pid for worker in workers}
+        if kills < 10 and workers and time.monotonic() > due:
+            dice.choice(workers).kill()
+            kills, due = kills + 1, time.monotonic() + dice.uniform(0.25, 0.6)
+        time.sleep(0.01)
+    assert kills >= 3 and [run.status().state for run in runs] == ["done"] * 3
+    until(lambda: not any(alive(process) for process in pids if process), "no orphan", 5)
+    assert frame_bytes(runs[1].film_path()) == fresh(configs[1], tmp_path)
+
+
+WATCHER = """
+import json, sys, time
+from gantoys.runs.config import TrainConfig
+from gantoys.service.nursery import nursery
+from gantoys.service.run_service import ask
+run = ask(TrainConfig.read(sys.argv[1]))
+while True:
+    film = run.film()
+    pids = [worker.pid for worker in run._job.workers] + [nursery().process.pid]
+    print(json.dumps({"frames": len(film) if film is not None else 0, "pids": pids}), flush=True)
+    time.sleep(0.05)
+"""
+
+
+def test_a_parent_killed_at_any_moment_leaves_no_process_and_no_gap(
+    make: Callable[..., RunService], tmp_path: Path
+) -> None:
+    config, shown = LONG, 0
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        parent = subprocess.Popen(
+            [sys.executable, "-c", WATCHER, config.canonical_json()],
+            cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "GANTOYS_HOME": str(tmp_path)},
+        )  # fmt: skip
+        assert parent.stdout is not None
+        for line in parent.stdout:
+            told = json.loads(line)
+            if told["frames"] >= shown + 5:
+                break
+        shown = told["frames"]
+        os.kill(parent.pid, number)
+        parent.wait(30)
+        parent.stdout.close()
+        until(lambda: not any(alive(process) for process in told["pids"] if process), "no orphan", 8)  # noqa: B023
+    service = make()
+    film = service.ask(config).film()
+    assert film is not None and len(film) >= shown and film.status == "running"
+
+
+def test_a_film_that_another_process_still_writes_is_copied_and_left_alone(
+    make: Callable[..., RunService], tmp_path: Path
+) -> None:
+    service = make()
+    (done,) = train_to_file(STEADY, tmp_path / "a.film", store=Store(tmp_path / "other"))
+    part = service.store.part(STEADY)
+    data = frame_bytes(tmp_path / "a.film")
+    part.write_bytes(data[: len(data) // 2])
+    half = frames_in(part, STEADY)
+    assert 90 < half < 110 and frames_in(tmp_path / "a.film", STEADY) == len(done) == 200
+    run = service.ask(STEADY)
+    film = run.film()
+    assert film is not None and len(film) >= half and part.read_bytes() == data[: len(data) // 2]
+    assert finish(run) == "done" and frame_bytes(run.film_path()) == data
+    part.unlink()
+
+
+def test_frames_are_counted_by_size_and_a_closing_record_is_none(tmp_path: Path) -> None:
+    tiny = TrainConfig(steps=400, frames=300, cadence="even", width=8, batch=16, grid=2, shown=16)
+    (film,) = train_to_file(tiny, tmp_path / "a.film", store=Store(tmp_path / "s"))
+    path = tmp_path / "a.film"
+    assert frames_in(path, tiny) == len(film) == 300
+    whole = frame_bytes(path)
+    (tmp_path / "b.film").write_bytes(whole[:-1])
+    assert frames_in(tmp_path / "b.film", tiny) == 299
+    (tmp_path / "c.film").write_bytes(b"GANFILM")
+    assert frames_in(tmp_path / "c.film", tiny) == 0 == frames_in(tmp_path / "none", tiny)
+
+
+# --- a class
+
+
+def test_twenty_visitors_on_five_configs_all_have_pictures_soon(make: Callable[..., RunService]) -> None:
+    service = make(workers=2)
+    begin = time.monotonic()
+    runs = [service.ask(TrainConfig(seed=k % 5, steps=2000), f"visitor {k}") for k in range(20)]
+    first: dict[int, float] = {}
+
+    def look(run: Run, k: int) -> bool:
+        if k not in first and has_frames(run):
+            first[k] = time.monotonic() - begin
+        return k in first
+
+    until(lambda: all([look(run, k) for k, run in enumerate(runs)]), "everybody's first picture", 10)
+    assert len(service._jobs) <= 5
+    for run in runs:
+        run.leave()
+    assert not service._jobs
