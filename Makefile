@@ -3,8 +3,8 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: app test bench film
+.PHONY: app test bench load film
 
-app test bench film:
+app test bench load film:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "gantoys needs Python 3.11 or newer, and there is no $(PYTHON) here: install Python, then try again." >&2; exit 1; }
 	@exec "$(PYTHON)" scripts/dev.py $@ $(ARGS)

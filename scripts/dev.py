@@ -3,6 +3,7 @@
     python3 scripts/dev.py app     make the environment, install what the app needs, open the dashboard
     python3 scripts/dev.py test    install what the tests need, a Chromium included, and run every check
     python3 scripts/dev.py bench   run the benchmarks
+    python3 scripts/dev.py load    put a class on the run service, about two minutes
     python3 scripts/dev.py film    record the film of the start page again
 
 The Makefile calls these lines; on Windows they are called directly (``py -3 scripts\\dev.py app``).
@@ -253,13 +254,19 @@ def bench(arguments):
     return call(PYTHON, "benchmarks/run.py", *arguments, env=environment)
 
 
+def load(arguments):
+    """Put a class on the run service, kill its workers, and print who waited how long."""
+    prepare("requirements-dev.txt", "the load test needs")
+    return call(PYTHON, "benchmarks/service.py", *arguments)
+
+
 def film(arguments):
     """Train the run of the start page and record its film, as it lies in the repository."""
     prepare("requirements.txt", "training needs")
     return call(PYTHON, "-m", "gantoys.training.record_start", *arguments)
 
 
-COMMANDS = {command.__name__: command for command in (app, test, bench, film)}
+COMMANDS = {command.__name__: command for command in (app, test, bench, load, film)}
 
 
 def main(arguments):

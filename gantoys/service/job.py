@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gantoys.service.run_service import RunService
 
 log = logging.getLogger(__name__)
+LOOKS, LOOK_SECONDS = 12, 0.02  # at a film that seems to have become shorter
 ENDED = ("done", "diverged", "failed", "paused")
 
 
@@ -117,6 +119,7 @@ class Run:
 
     def __init__(self, service: RunService, job: Job, watcher: str) -> None:
         self._service, self._job, self.watcher = service, job, watcher
+        self._shown: dict[int, int] = {}  # the most frames that were seen of each member
 
     @property
     def config(self) -> TrainConfig:
@@ -138,18 +141,24 @@ class Run:
         A film that was shown once does not get shorter, whatever becomes of the worker. member: which of the config's
         `seeds` runs.
         """
-        status = self.status()
-        for _ in range(4):  # it may be renamed while we look
+        status, film = self.status(), None
+        for attempt in range(LOOKS):  # it may be renamed, or handed from one worker to the next, while we look
             place = self._job.place(member)
-            if place is None:
-                continue
+            if place is None and not self._shown.get(member):
+                return None
             try:
-                film = read_new(place, from_frame)
+                film = read_new(place, from_frame) if place is not None else None
             except OSError:
                 continue
             except ValueError as error:
                 log.warning("%s", error)
+            held = 0 if film is None else film.first + len(film)
+            if held < max(from_frame, self._shown.get(member, 0)) and attempt < LOOKS - 1:
+                time.sleep(LOOK_SECONDS)
+                continue
+            if film is None or place is None:
                 return None
+            self._shown[member] = max(held, self._shown.get(member, 0))
             if film.status in ("done", "diverged"):
                 touch(place)
                 return film

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gantoys.maths.losses import LOSSES, log_ratio
 from gantoys.metrics.histogram import js as estimated_js
+from gantoys.metrics.histogram import rarity_of
 from gantoys.runs.config import Target, TrainConfig
 from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE
 from gantoys.training import line
@@ -144,6 +145,9 @@ class Recorder:
             company = [_drawn(c, c.batch, c.seed + member, 1) for member in game.members]
             self.company_real = pack(tensor([real for real, _ in company]), c.pac)
             self.company_noise = torch.stack([noise for _, noise in company]).to(like)
+        if c.dim == 2:
+            self.rarity = [rarity_of(c.target(), view.real) for view in self.views]
+            self.rare_real = [rare(view.real, True) for rare, view in zip(self.rarity, self.views, strict=True)]
         if c.dim == 1:
             z, self.mass = line.nodes(c.noise, c.noise_dim)
             self.nodes = tensor(z).expand(seeds, -1, -1)
@@ -159,7 +163,10 @@ class Recorder:
         told = {k: v.cpu().numpy() for k, v in taken.items()}
         for i, view in enumerate(self.views):
             own = {k: v[i] for k, v in told.items()}
-            found.append(Frame(game.taken, {"step": game.taken, **self._judged(own, view)}))
+            arrays = self._judged(own, view)
+            if game.config.dim == 2:
+                arrays["js"] = self._js(i, own["samples"])
+            found.append(Frame(game.taken, {"step": game.taken, **arrays}))
         return tuple(found)
 
     def _taken(self) -> dict[str, Tensor]:
@@ -236,9 +243,14 @@ class Recorder:
             arrays["logits"] = own["logits"].reshape(c.grid, c.grid)
             arrays["mesh"] = own["mesh"].reshape(MESH, MESH, 2)
             arrays["value"] = -np.mean(np.logaddexp(0, -ratio[0])) - np.mean(np.logaddexp(0, ratio[1]))
-            finite = np.all(np.isfinite(own["samples"]))
-            arrays["js"] = estimated_js(view.real, own["samples"]) if finite else np.nan
         return arrays
+
+    def _js(self, i: int, samples: Array) -> float:
+        """The JS divergence as the points of seed `i` in the picture tell it; NaN for points that are not finite."""
+        if not np.all(np.isfinite(samples)):
+            return float("nan")
+        rarity = self.rare_real[i], self.rarity[i](samples.astype(float), False)
+        return estimated_js(self.views[i].real, samples, rarity=rarity)
 
 
 def _sigmoid(a: Array) -> Array:

@@ -8,6 +8,7 @@ import streamlit as st
 from gantoys.maths.losses import LOSSES
 from gantoys.maths.notation import parse
 from gantoys.maths.toys import TOYS
+from gantoys.pictures.lab_metrics import number, scores
 from gantoys.pictures.lab_presets import LAB_PRESETS, preset_of
 from gantoys.pictures.lab_state import REMEDIES, LabState, fitting, remedy_fields, remedy_of
 from gantoys.runs.film import Film
@@ -239,7 +240,11 @@ def more(page: LabPage, player: Player) -> None:
         controls.switch(page, "mesh", "what G does to a grid of noise")
     with three:
         controls.choice(page, "below", "Lowest chart", names={"usual": "value or JS", "losses": "losses"})
-    further = {"Your own target": lambda: _own_target(page, player), "Keep it": lambda: _keep(page, player)}
+    further = {
+        "Metrics": lambda: _metrics(page, player),
+        "Your own target": lambda: _own_target(page, player),
+        "Keep it": lambda: _keep(page, player),
+    }
     lab_form.forms(page.state.config, player.edit, "lab:form", further)
 
 
@@ -251,6 +256,31 @@ def _own_target(page: LabPage, player: Player) -> None:
     page.put("own", notation)
     player.edit(toy=fitting(notation))
     st.rerun()
+
+
+def _metrics(page: LabPage, player: Player) -> None:
+    """The points on screen by every metric, when asked for."""
+    film, step = player.film, page.state.step
+    if film is None or not len(film):
+        st.caption("There is no film yet.")
+        return
+    at = (film.config.digest(), film.member, step)
+    if st.button(f"Score the picture at step {step:,}", key="lab:score"):
+        page.put("scores", (at, scores(film, step)))
+    known = page.get("scores")
+    if known is None:
+        return
+    if known[0] != at:
+        st.caption("These are the scores of another picture.")
+    lines = ["| estimated from the points on screen | score | a perfect generator | noise |", "|---|---|---|---|"]
+    for row in known[1]:
+        better = f" ({row.better} is better)" if row.better else ""
+        perfect, noise = row.reference.perfect, row.reference.noise
+        band = f"{number(perfect.mean)} ({number(perfect.low)} to {number(perfect.high)})"
+        value = f"**{number(row.value)}**" if row.perfect else number(row.value)
+        lines.append(f"| {row.label}{better} | {value} | {band} | {number(noise.mean)} |")
+    st.markdown("\n".join(lines))
+    st.caption("In brackets: where 19 of 20 perfect generators score with so many points. Bold: within that band.")
 
 
 def _keep(page: LabPage, player: Player) -> None:

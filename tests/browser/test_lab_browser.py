@@ -64,6 +64,8 @@ def test_a_link_trains_nothing_until_the_button_is_pressed_and_then_the_picture_
     said(page, "Nothing is trained here yet.")
     train(page)
     said(page, "Trained: 600 steps")
+    expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"))
+    scrub(page, 60)
     expect(page.locator('[data-key="step"] output')).to_have_text("600", timeout=10_000)
     shoot(page, "lab-trained")
 
@@ -105,6 +107,8 @@ def test_a_branch_is_the_same_run_up_to_its_step(lab: Callable[..., Page], home:
         page.wait_for_timeout(100)
     assert state(page).config == branch
     said(page, "Trained: 600 steps")
+    expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"))
+    scrub(page, 60)
     expect(page.locator('[data-key="step"] output')).to_have_text("600", timeout=10_000)
     shoot(page, "lab-branch")
     store = Store(home / "films")
