@@ -93,8 +93,8 @@ def load() -> str:
 
 def number(value: float | None) -> str:
     """Three significant digits, whole numbers from 100 on."""
-    if value is None:
-        return ""
+    if value is None or math.isnan(value):
+        return "" if value is None else "none"
     return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 

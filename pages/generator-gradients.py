@@ -3,20 +3,37 @@
 import streamlit as st
 
 from gantoys.maths import LOSSES, generator_gradients, gradient_flow, sample_gradients
+from gantoys.maths.noisy import noisy_gradients
 from gantoys.pictures import generator_gradients as picture
+from gantoys.pictures.generator_gradients.vanishing import felt
 from gantoys.ui import controls, frame
+from gantoys.ui.frozen import Frozen
 
-VIEWS = {"separation": "gradients", "losses": "the losses", "race": "let go of G"}
+VIEWS = {
+    "separation": "gradients",
+    "losses": "the losses",
+    "race": "let go of G",
+    "frozen": "freeze G, train D",
+    "noisy": "a noisy D",
+}
 LABELS = {key: row.label for key, row in LOSSES.items()}
+
+
+def views() -> None:
+    """The choice of a view."""
+    controls.choice(page, "show", "Show", names=VIEWS)
 
 
 def choose() -> None:
     """Which view, and the two losses in it."""
     if page.lecture:
         return
-    view, one, two = st.columns([1.5, 1, 1], vertical_alignment="bottom")
+    if page.state.show in ("frozen", "noisy"):
+        frozen.controls(views) if page.state.show == "frozen" else views()
+        return
+    view, one, two = st.columns([2.4, 1, 1], vertical_alignment="bottom")
     with view:
-        controls.choice(page, "show", "Show", names=VIEWS)
+        views()
     with one:
         controls.menu(page, "loss", "first loss of G", names=LABELS)
     with two:
@@ -36,14 +53,17 @@ def more(page: frame.Page[picture.GradientState]) -> None:
 
 
 page = frame.open_lesson("generator-gradients", picture.GradientState)
-page.picture(picture.scene, more=more, beside=choose)
+frozen = Frozen(page)
+page.picture(frozen.build, more=more, beside=choose, every=frozen.every)
 page.rest(
     code=(
         generator_gradients,
         sample_gradients,
         "maths/losses.py:LOSSES",
         gradient_flow,
+        felt,
+        noisy_gradients,
         "training/autograd.py:gradient",
     ),
-    build=picture.scene,
+    build=frozen.build,
 )

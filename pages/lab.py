@@ -1,14 +1,15 @@
 """How does a GAN learn, step by step?"""
 
-from gantoys.ui import lab
+from gantoys.ui import lab, lab_more
 
 page, player = lab.open_lab()
 page.picture(
     player.build,
     beside=lambda: lab.beneath(page, player),
-    more=lambda _: lab.more(page, player),
+    more=lambda _: lab_more.more(page, player),
     every=player.every,
     on_resync=player.resync,
+    on_click=lambda name, x, y: lab.clicked(page, player, name),
 )
 page.rest(
     code=(

@@ -3,7 +3,7 @@
     python3 scripts/dev.py app     make the environment, install what the app needs, open the dashboard
     python3 scripts/dev.py test    install what the tests need, a Chromium included, and run every check
     python3 scripts/dev.py bench   run the benchmarks
-    python3 scripts/dev.py load    put a class on the run service, about two minutes
+    python3 scripts/dev.py load    put a class on the app, kill what it runs on, about ten minutes
     python3 scripts/dev.py film    record the film of the start page again
 
 The Makefile calls these lines; on Windows they are called directly (``py -3 scripts\\dev.py app``).
@@ -255,15 +255,17 @@ def bench(arguments):
 
 
 def load(arguments):
-    """Put a class on the run service, kill its workers, and print who waited how long."""
+    """Put a class on the run service and on the app, kill workers, tabs and servers, and print what that costs."""
     prepare("requirements-dev.txt", "the load test needs")
-    return call(PYTHON, "benchmarks/service.py", *arguments)
+    environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
+    codes = [call(PYTHON, "benchmarks/" + name + ".py", env=environment) for name in ("service", "kills", "crowd")]
+    return max(codes)
 
 
 def film(arguments):
-    """Train the run of the start page and record its film, as it lies in the repository."""
+    """Train the runs whose films come with gantoys (or those named) and record them."""
     prepare("requirements.txt", "training needs")
-    return call(PYTHON, "-m", "gantoys.training.record_start", *arguments)
+    return call(PYTHON, "-m", "gantoys.training.record_films", *arguments)
 
 
 COMMANDS = {command.__name__: command for command in (app, test, bench, load, film)}

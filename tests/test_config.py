@@ -115,6 +115,9 @@ CLASHES: list[tuple[dict[str, Any], str]] = [
     ({"d_steps": 0, "g_steps": 0}, "d_steps and g_steps are both 0: nobody would move"),
     ({"order": "simultaneous", "d_steps": 2}, "with order simultaneous d_steps and g_steps must be 1"),
     ({"order": "simultaneous", "g_steps": 0}, "with order simultaneous d_steps and g_steps must be 1"),
+    ({"fake_law": "ring"}, "with fake_law the generated points come from that law, so G has nothing to learn"),
+    ({"eigenvalues": 4, "slow": 2995}, "eigenvalues belong to one picture of a game that both play"),
+    ({"eigenvalues": 4, "unrolled": 2}, "eigenvalues are those of a field that forgets its past"),
     ({"pac": 3}, "pac is 3: it must divide the batch, 256, without a rest"),
     ({"pac": 4, "batch": 4}, "a batch of 4 holds fewer than 2 packs of 4 points"),
     (
@@ -170,19 +173,20 @@ def test_two_spellings_of_one_config_have_one_digest() -> None:
 
 OTHER: dict[str, Any] = {
     "toy": "moons", "dataset": 10, "loss": "hinge", "seed": 1, "seeds": 2, "steps": 7, "batch": 8,
-    "order": "simultaneous", "d_steps": 2, "g_steps": 0, "changes": (change(1, "lr_g", 0.5),), "noise_dim": 3,
-    "noise": "uniform", "width": 9, "layers": 1, "activation": "tanh", "width_d": 5, "layers_d": 4,
+    "order": "simultaneous", "d_steps": 2, "g_steps": 0, "fake_law": "N([0,0],1)", "noise_dim": 3,
+    "changes": (change(1, "lr_g", 0.5),), "noise": "uniform", "width": 9, "layers": 1, "activation": "tanh", "width_d": 5, "layers_d": 4,
     "activation_d": "relu", "init": "he", "init_scale": 0.5, "batch_norm": True, "maxout": 2, "optimiser": "sgd",
     "lr_g": 0.1, "lr_d": 0.1, "beta1": 0.1, "beta2": 0.1, "ema": 0.5, "gp": 0.5, "gp0": 0.5, "r1": 0.5, "r2": 0.5,
     "clip": 0.5, "spectral_norm": True, "instance_noise": 0.5, "instance_noise_steps": 5, "label_smoothing": 0.25,
     "feature_matching": True, "minibatch_kernels": 2, "minibatch_dims": 2, "minibatch_std": True, "pac": 2,
     "unrolled": 2, "historical_averaging": 0.5, "consensus": 0.5, "frames": 9, "cadence": "even", "grid": 9,
-    "shown": 99,
+    "shown": 99, "slow": 2995, "eigenvalues": 4,
 }  # fmt: skip
 
 
 def _with_other(name: str) -> TrainConfig:
-    more = {"order": "simultaneous"} if name == "consensus" else {}
+    more: dict[str, Any] = {"order": "simultaneous"} if name == "consensus" else {}
+    more |= {"g_steps": 0} if name == "fake_law" else {}
     return TrainConfig().changed(**{name: OTHER[name]}, **more)
 
 

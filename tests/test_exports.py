@@ -24,6 +24,7 @@ from streamlit.testing.v1 import AppTest
 from gantoys.__main__ import main
 from gantoys.maths.points import from_points
 from gantoys.metrics import mode_report
+from gantoys.pictures.film import film_scene
 from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film, read_new
@@ -31,6 +32,8 @@ from gantoys.runs.presets import PRESETS, START
 from gantoys.runs.store import Store
 from gantoys.service import exports
 from gantoys.service.weights import layout, stored_weights
+from gantoys.stage.page import standalone
+from gantoys.stage.scene import Scene
 from gantoys.training.game import Game
 from gantoys.training.loop import train
 from gantoys.training.networks import discriminator_network, generator_network
@@ -237,6 +240,20 @@ def test_each_form_is_made_of_a_film(tmp_path: Path, key: str) -> None:
     assert data[4:8] == b"ftyp" if key == "mp4" else data.startswith(begins.get(key, b"{"))
 
 
+def test_a_page_shows_the_views_that_were_asked_for(tmp_path: Path) -> None:
+    film = plane_film(tmp_path / "a.film")
+    made: list[Scene] = []
+
+    def scene() -> Scene:
+        made.append(film_scene(film, 0, name="a", arrows=True, mesh=True))
+        return made[-1]
+
+    later = ui._with(scene, film)
+    assert not made  # nothing is computed before it is asked for
+    assert later() == standalone(made[0], title=f"A GAN learns {film.config.toy}")
+    assert later() != ui.FORMS["page"].make(film, 0)
+
+
 def test_a_costly_file_is_made_once_for_equal_films_and_anew_for_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,7 +296,8 @@ def test_a_disk_that_takes_nothing_is_told_in_one_sentence(
     monkeypatch.setattr(exports, "tempfile", SimpleNamespace(TemporaryDirectory=full))
     app.run().file_uploader[0].set_value(("a.film", (tmp_path / "a.film").read_bytes(), "")).run()
     assert not app.exception and app.text[0].value == "opened -"
-    assert app.warning[0].value.replace("\\", "") == "The film cannot be opened here: No space left on device."
+    said = app.warning[0].value.replace("\\", "")
+    assert said == "The film cannot be opened here: No space left on device. What is on screen stays."
 
 
 def test_weights_are_offered_where_the_store_has_them(

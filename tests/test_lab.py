@@ -40,6 +40,7 @@ from gantoys.stage.layers import Rule
 from gantoys.stage.pack import pack
 from gantoys.stage.scene import at_rest
 from gantoys.training.filming import record
+from gantoys.ui.lab_films import Screen
 
 APP = str(Path(__file__).parents[1] / "app.py")
 KEY = "lab"
@@ -84,6 +85,7 @@ def test_only_what_differs_from_the_default_is_written() -> None:
         ("steps:" + "9" * 3000, "it must be a whole number"),
         ("toy:[[[[", "toy is '[[[['"),
         ("width", "is not a field and its value"),
+        ("slow:5", "slow motion is no setting of a run here"),
         ("width:8;width:9", "width stands there twice"),
         ("width:8;x@lr_g:1", "changes is"),
         ("5@width:1", "'width' cannot change on the way"),
@@ -303,7 +305,7 @@ def test_every_setting_has_a_widget_with_its_title_help_and_range() -> None:
     schema = TrainConfig.model_json_schema()["properties"]
     for _, group in GROUPS:
         for name in group.model_fields:
-            if name == "changes":
+            if name in ("changes", "slow"):  # the one comes about by branches, the other has a button of its own
                 continue
             (widget,) = [w for w in _widgets(app) if w.key == f"lab:form:{name}"]
             assert widget.label == schema[name]["title"] and widget.help == schema[name]["description"]
@@ -352,3 +354,58 @@ def test_an_edited_setting_leaves_the_film_on_screen_and_offers_the_branch() -> 
     (width,) = [w for w in app.number_input if w.key == "lab:form:width"]
     width.set_value(16).run()
     assert {b.key: b for b in app.button}["lab:branch"].disabled
+
+
+def test_a_film_from_a_file_plays_and_a_bad_file_changes_nothing(tmp_path: Path) -> None:
+    film = plane_film(tmp_path / "a.film", toy="grid(2,spacing=2,std=0.1)", seed=5)
+    data = (tmp_path / "a.film").read_bytes()
+    app = opened()
+    before = app.session_state[f"screen:{KEY}"]
+
+    def upload(content: bytes) -> None:
+        (box,) = [u for u in app.file_uploader if u.key == "lab:open:file"]
+        box.set_value(("x.film", content, "")).run()
+        assert not app.exception
+
+    for bad, words in ((b"junk", "not a film of gantoys"), (data[:-9], "cut short")):
+        upload(bad)
+        assert app.session_state[f"screen:{KEY}"] == before
+        assert any(words in w.value and "on screen stays" in w.value for w in app.warning), app.warning
+    upload(data)
+    shown = app.session_state[f"screen:{KEY}"]
+    assert np.array_equal(shown.films[0].samples, film.samples) and shown.config == film.config
+    assert app.session_state[f"state:{KEY}"].config == film.config and "from your file" in said(app)
+    assert not Store().has(film.config)  # a stranger's file never stands for the run
+
+
+def test_words_in_a_film_from_a_file_are_plain_words(tmp_path: Path) -> None:
+    film = replace(plane_film(tmp_path / "a.film"), status="diverged", message="![](http://a.b/c.png) **x**")
+    app = opened()
+    app.session_state[f"screen:{KEY}"] = Screen(film.config, (film,), film_of_file=True)
+    app.run()
+    assert not app.exception and "a.b/c" in said(app)
+    assert "![" not in said(app) and "**x**" not in said(app)  # no picture is fetched from anywhere
+
+
+def test_a_link_with_a_run_that_diverged_says_why_and_offers_what_helps() -> None:
+    config = LAB_PRESETS["diverging"].config
+    if not Store().has(config):
+        record(config, Store().path(config))
+    app = opened(run=write_run(config))
+    (button,) = [b for b in app.button if b.key == "lab:help"]
+    assert "Try it from step" in button.label and "Gradient penalty, around 1: 1" in said(app)
+    assert "Likely cause: nothing bounds the critic" in said(app).replace("\\", "")
+
+
+def test_longer_runs_get_more_pictures_and_none_fewer_than_the_default_or_more_than_allowed() -> None:
+    from gantoys.pictures.lab_state import frames_for
+    from gantoys.runs import limits
+
+    default = TrainConfig()
+    assert frames_for(default.changed(steps=200)) == default.frames
+    assert frames_for(default.changed(steps=10_000)) == limits.FRAMES
+    counts = [frames_for(default.changed(steps=steps)) for steps in range(500, 9000, 500)]
+    assert counts == sorted(counts) and counts[-1] > counts[0]
+    # so many at 9.3 kB each: the film of the default run stays below 2 MB, its recording below 15 % of the time
+    assert 140 <= frames_for(default) <= 165
+    assert frames_for(default.changed(frames=400)) == frames_for(default)  # what was chosen before does not matter

@@ -8,7 +8,7 @@ import pytest
 from gantoys.metrics import METRICS, mode_report
 from gantoys.pictures.lab_metrics import MODE_KEYS, POINTS, SAMPLE_KEYS, number, scores
 from gantoys.runs.film import Film
-from gantoys.runs.presets import START_FILM
+from gantoys.runs.recordings import START_FILM
 
 FILM = Film.load(START_FILM)
 

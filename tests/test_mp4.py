@@ -9,7 +9,7 @@ import pytest
 
 from gantoys.__main__ import main
 from gantoys.runs.film import Film
-from gantoys.runs.presets import START_FILM
+from gantoys.runs.recordings import START_FILM
 from gantoys.service import mp4
 from gantoys.service.gif_pictures import LOOKS, Plane
 from tests.films import line_film

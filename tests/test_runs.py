@@ -15,7 +15,8 @@ from gantoys.runs import limits, store
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film, read_new
 from gantoys.runs.film_file import MAGIC, FilmWriter, frame_fields
-from gantoys.runs.presets import START, START_FILM
+from gantoys.runs.presets import START
+from gantoys.runs.recordings import FOLDER, RECORDINGS, START_FILM, recording
 from gantoys.runs.store import Store
 
 SMALL = TrainConfig(steps=4, frames=5, grid=3, shown=16, width=8, batch=8)
@@ -280,3 +281,15 @@ def test_the_film_of_the_start_page_shows_a_gan_that_learns() -> None:
     assert mode_report(film.samples[-1], START.target()).quality > 0.85
     # a D that cannot tell has V = -log 4; one that can is above it
     assert -np.log(4) - 0.02 < film.value[-1] < film.value[len(film) // 6]
+
+
+def test_every_recording_is_the_whole_film_of_its_config():
+    for name, config in RECORDINGS.items():
+        film = recording(config)
+        assert film is not None and film.config == config, name
+        assert film.status == "done" and len(film) == (1 if config.eigenvalues else config.frames), name
+    assert {path.stem for path in FOLDER.glob("*.film")} == set(RECORDINGS)
+
+
+def test_a_config_that_was_not_recorded_has_no_recording():
+    assert recording(START.changed(seed=START.seed + 1)) is None

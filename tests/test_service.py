@@ -161,7 +161,7 @@ def test_a_run_that_nobody_looks_at_is_paused_and_goes_on_when_its_watcher_looks
         time.sleep(0.2)
         assert not run.status().ended
     until(lambda: not alive(worker), "the abandoned worker ends", 10)
-    until(lambda: not service._endings[LONG.digest()].is_alive(), "its film is put away")
+    until(lambda: service._ending(LONG.digest()) is None, "its film is put away")
     assert run._job.state == "paused"
     kept = frames_in(shelf(service.store, LONG), LONG)
     assert kept > 1 and not run.status().ended

@@ -335,6 +335,76 @@ def test_a_drawn_curve_is_clipped_and_its_gaps_are_kept() -> None:
     np.testing.assert_array_equal(curve, [0.5, np.nan, 1.0, 0.0])
 
 
+def clickable(name: str = "plane") -> Panel:
+    return Panel(Axis(-3, 3), Axis(0.01, 100, log=True), (Rule(1.0),), click=name)
+
+
+def test_clicks_are_told_once_each_however_often_the_message_repeats_them() -> None:
+    from gantoys.stage.component import new_clicks
+
+    first, second = ({"n": n, "name": "plane", "x": n, "y": 5.0} for n in (1, 2))
+    seen: dict[str, int] = {}
+
+    def told(*clicks: Any, mark: str = "a") -> list[Any]:
+        return list(new_clicks({"clicks": list(clicks), "mark": mark}, (clickable(),), seen))
+
+    assert told(first) == [("plane", 1.0, 5.0)]
+    assert told(first, second) == [("plane", 2.0, 5.0)]
+    assert told(first, second) == []
+    assert told(first, mark="another browser") == [("plane", 1.0, 5.0)]
+    assert seen == {"another browser": 1}
+
+
+def test_a_click_whose_work_was_cut_short_comes_again() -> None:
+    from gantoys.stage.component import new_clicks
+
+    message = {"clicks": [{"n": 1, "name": "plane", "x": 1.0, "y": 5.0}], "mark": "a"}
+    seen: dict[str, int] = {}
+    assert next(new_clicks(message, (clickable(),), seen)) == ("plane", 1.0, 5.0)  # and no more: the run was ended
+    assert list(new_clicks(message, (clickable(),), seen)) == [("plane", 1.0, 5.0)]
+
+
+@pytest.mark.parametrize(
+    "click",
+    [
+        {"n": 1, "name": "plane", "x": 3.1, "y": 1.0},
+        {"n": 1, "name": "plane", "x": 0.0, "y": 0.0},
+        {"n": 1, "name": "plane", "x": math.nan, "y": 1.0},
+        {"n": 1, "name": "plane", "x": 0.0, "y": "1"},
+        {"n": 1, "name": "plane", "x": 0.0},
+        {"n": 1, "name": "other", "x": 0.0, "y": 1.0},
+        {"n": 1, "name": ["plane"], "x": 0.0, "y": 1.0},
+        {"n": 1, "name": "", "x": 0.0, "y": 1.0},
+        {"n": "1", "name": "plane", "x": 0.0, "y": 1.0},
+        "plane",
+    ],
+)
+def test_a_forged_click_is_ignored_with_one_line(click: Any, caplog: pytest.LogCaptureFixture) -> None:
+    from gantoys.stage.component import check_clicks
+
+    panels = (clickable(), Panel(Axis(-3, 3), Axis(0, 2), (Rule(1.0),)))
+    with caplog.at_level(logging.WARNING):
+        assert check_clicks({"clicks": [click], "mark": "a"}, panels) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "stage: ignored clicks that are not places in panels of this scene that take clicks"
+    ]
+
+
+@pytest.mark.parametrize("clicks", [None, {}, "plane", [{"n": 1, "name": "plane", "x": 0.0, "y": 1.0}] * 9])
+def test_a_forged_list_of_clicks_is_ignored(clicks: Any) -> None:
+    from gantoys.stage.component import check_clicks
+
+    assert check_clicks({"clicks": clicks}, (clickable(),)) == []
+
+
+def test_two_panels_cannot_report_clicks_under_one_name() -> None:
+    other = Panel(Axis(0, 1), Axis(0, 1), (Rule(0.5),), column=1, click="plane")
+    with pytest.raises(ValueError, match="clicks on two panels have one name"):
+        Scene(key="a", alt="a", panels=(clickable(), other))
+    with pytest.raises(ValueError, match="must be a letter"):
+        clickable("no name")
+
+
 @pytest.mark.parametrize("y", [[1.0], [1.0] * 100_000, ["1"] * 4, [math.nan] * 4, "abcd", None, {"0": 1}])
 def test_a_forged_drawing_is_ignored(y: Any) -> None:
     from gantoys.stage.component import check_drawn

@@ -6,7 +6,17 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-KEYS = ("start", "game", "optimal-discriminator", "generator-gradients", "lab", "compare")
+KEYS = (
+    "start",
+    "game",
+    "optimal-discriminator",
+    "divergences",
+    "generator-gradients",
+    "wasserstein",
+    "dynamics",
+    "lab",
+    "compare",
+)
 """The lessons in the order of the path."""
 
 

@@ -185,17 +185,27 @@ def growth(rule: Choice, z: Array) -> Array:
     z: complex, any shape, step size times eigenvalue. Below 1 is the rule's region of convergence. Raises ValueError
     for rules in which the players move differently: there z alone does not decide.
     """
-    row, _ = choose(RULES, rule, "rule")
+    row, amount = choose(RULES, rule, "rule")
     if not row.alike:
         raise ValueError(f"{row.label}: the players move differently, so the field's eigenvalues alone do not decide")
     z = np.asarray(z, complex)
     if row.continuous:
         return np.exp(z.real)
+    # In the eigenvectors of the field the players do not mix: theta is multiplied by z, psi by its conjugate, and one
+    # of the two says all.
     linear = Game(
-        lambda theta, psi: (z.imag * psi - z.real * theta, z.imag * theta),
-        lambda theta, psi: -(z.imag * theta + z.real * psi),
+        lambda theta, psi: (-z * theta, 0 * psi),
+        lambda theta, psi: -np.conj(z) * psi,
         REGULARISERS["none"],
         0.0,
     )
-    zero = np.zeros(z.shape)
-    return np.abs(eigenvalues(step_jacobian(linear, rule, zero, zero, step=1.0))).max(-1)
+    zero = np.zeros(z.shape, complex)
+    state = (zero, zero, *row.fresh(linear, zero, zero))
+    with np.errstate(over="ignore", invalid="ignore"):
+        after = [row.move(linear, seeded(state, i), 1.0, amount)[::2] for i in range(0, len(state), 2)]
+        columns = [[np.broadcast_to(slope_of(part), z.shape) for part in parts] for parts in after]
+        if len(columns) == 1:
+            return np.abs(columns[0][0])
+        (a, c), (b, d) = columns
+        root = np.sqrt((0.5 * (a - d)) ** 2 + b * c)
+        return np.maximum(np.abs(0.5 * (a + d) + root), np.abs(0.5 * (a + d) - root))

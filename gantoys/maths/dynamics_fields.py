@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gantoys.maths.dynamics_dual import Values, gradients
+from gantoys.maths.dynamics_dual import Dual, Values, gradients
 from gantoys.maths.dynamics_regularisers import REGULARISERS, Field, Regulariser, choose
 from gantoys.maths.losses import LOSSES, Loss
 
@@ -111,17 +111,22 @@ def _players(loss: Loss, bias: float, noise: Values | None) -> tuple[Field, Call
 
     def noisy_generator(theta: Values, psi: Values) -> tuple[Values, Values]:
         points, slope_x = theta[..., None] + fake, psi[..., None]
-        slope = slope_g(offset - slope_x * points) * weights
-        return -psi * slope.sum(-1), -(points * slope).sum(-1)
+        slope = slope_g(offset - slope_x * points)
+        return -psi * _mean(slope, weights), -_mean(points * slope, weights)
 
     def noisy_discriminator(theta: Values, psi: Values) -> Values:
         points, slope_x = theta[..., None] + fake, psi[..., None]
-        out = (points * slope_fake(offset - slope_x * points) * weights).sum(-1)
+        out = _mean(points * slope_fake(offset - slope_x * points), weights)
         if not loss.paired:
-            out = out + (real * loss.real_slope(offset - slope_x * real) * weights).sum(-1)
+            out = out + _mean(real * loss.real_slope(offset - slope_x * real), weights)
         return -out
 
     return noisy_generator, noisy_discriminator
+
+
+def _mean(values: Values, weights: np.ndarray) -> Values:
+    """The weighted sum over the last axis."""
+    return (values * weights).sum(-1) if isinstance(values, Dual) else values @ weights
 
 
 def _hermite(count: int) -> tuple[np.ndarray, np.ndarray]:

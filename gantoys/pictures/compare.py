@@ -1,12 +1,13 @@
 """Two to four runs on one clock: what each has made by now above, their figures over the run in common panels below."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from gantoys.maths.distributions import Mixture1D
 from gantoys.pictures.compare_clock import Shot, common_clock
-from gantoys.pictures.compare_state import CompareState, entrants
+from gantoys.pictures.compare_state import LETTERS, CompareState, entrants
 from gantoys.pictures.compare_view import View
 from gantoys.pictures.film_line import HEADROOM
 from gantoys.pictures.film_parts import tells
@@ -20,11 +21,18 @@ _FILL = 241  # places at which p_data is drawn before there is a film
 
 
 def scene(
-    state: CompareState, shots: Sequence[Shot] = (), *, name: str = "none", autoplay: bool = False, behind: int = 0
+    state: CompareState,
+    shots: Sequence[Shot] = (),
+    *,
+    name: str = "none",
+    autoplay: bool = False,
+    behind: int = 0,
+    lecture: bool = False,
 ) -> Scene:
     """The scene of a state's runs. shots: one for each entrant, in their order (none: nothing is trained yet).
 
-    With `behind` > 0 only the positions of the clock from there on are sent. Raises ValueError for another number of
+    With `behind` > 0 only the positions of the clock from there on are sent. lecture: two or three runs have the first
+    figure beside them, where the others have no room. Raises ValueError for another number of
     shots.
     """
     runs = entrants(state)
@@ -35,6 +43,9 @@ def scene(
     pictures = _plane(view) if runs[0].config.dim == 2 else _line(view)
     figures = view.figures()
     rows = 1 + max(panel.row for panel in pictures)
+    below = [view.over_steps(figure, k, rows) for k, figure in enumerate(figures)]
+    if lecture and len(runs) < len(LETTERS):
+        below = [replace(below[0], row=0, column=len(runs), height_ratio=1.0, lecture=True)]
     readouts = view.readouts(figures)
     numbers = ", ".join(f"{r.letter} {{js-{r.letter}}}" for r in runs if view.frames(r) is not None)
     return Scene(
@@ -44,7 +55,7 @@ def scene(
             + "; ".join(f"{r.letter} with {r.words}" for r in runs[1:])
             + (f". Their Jensen–Shannon divergences: {numbers}." if numbers else ". None of them is trained yet.")
         ).replace("_", " "),
-        panels=(*pictures, *(view.over_steps(figure, k, rows) for k, figure in enumerate(figures))),
+        panels=(*pictures, *below),
         controls=(view.control(state.step, name, autoplay),),
         readouts=readouts,
         formula=(

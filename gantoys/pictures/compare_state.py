@@ -70,7 +70,7 @@ class CompareState(State):
     target: Targets = "ring"
     loss: Losses = "non-saturating"
     seed: int = Field(0, ge=0, le=9999)
-    b: Key = "saturating"
+    b: Key = "beta1"
     c: Key = "none"
     d: Key = "none"
     step: int = Field(0, ge=0, le=LAST_STEP)

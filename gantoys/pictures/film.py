@@ -1,12 +1,11 @@
 """A recorded or running GAN: real points, generated points, D's surface, the modes. On the line: `film_line`."""
 
-from functools import lru_cache
-
 import numpy as np
 from pydantic import Field
 
 from gantoys.metrics.modes import PERFECT_QUALITY, has_modes
 from gantoys.pictures.film_line import line_scene
+from gantoys.pictures.film_moments import moments_scene
 from gantoys.pictures.film_parts import (
     LOG2,
     LOG4,
@@ -22,7 +21,8 @@ from gantoys.pictures.film_parts import (
 )
 from gantoys.pictures.state import State
 from gantoys.runs.film import Film
-from gantoys.runs.presets import START_FILM
+from gantoys.runs.presets import START
+from gantoys.runs.recordings import recording
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Arrows, Bars, Curve, Heatmap, Points, Rule
 from gantoys.stage.scene import Axis, Panel, Readout, Scene, Swept
@@ -38,10 +38,11 @@ class StartState(State):
     seed: int = Field(0, ge=0, le=9999)
 
 
-@lru_cache(maxsize=1)
 def recorded() -> Film:
-    """The film that comes with gantoys."""
-    return Film.load(START_FILM)
+    """The film of the start page, which comes with gantoys."""
+    film = recording(START)
+    assert film is not None
+    return film
 
 
 def recorded_scene(state: StartState) -> Scene:
@@ -64,8 +65,11 @@ def film_scene(
 
     film: the whole film so far; ValueError if it has no frame yet. name: the recording, so that a new one starts anew.
     arrows: the way that G is told to move each point, -dL_G/dx, all by one factor that is written beside them. mesh:
-    what G makes of a regular grid of noise.
+    what G makes of a regular grid of noise, if it makes anything.
     """
+    mesh = mesh and not film.config.fake_law
+    if film.config.slow is not None:
+        return moments_scene(film, 0, name=name, autoplay=autoplay)
     showing = Showing(film, step, name, live, autoplay, behind)
     scene = line_scene if film.config.dim == 1 else plane_scene
     return scene(showing, arrows=arrows, mesh=mesh)
@@ -75,17 +79,16 @@ def plane_scene(showing: Showing, *, arrows: bool = False, mesh: bool = False) -
     """The scene of a film in the plane, as `film_scene` makes it."""
     film = showing.film
     x_edges, y_edges = _edges(film.grid_x), _edges(film.grid_y)
-    points = film.samples.astype(np.float32)
     plane: list[Layer] = [
-        Heatmap(values=showing.row(film.surface), x=x_edges, y=y_edges, contours=(0.5,), opacity=0.42),
+        Heatmap(values=showing.surface(), x=x_edges, y=y_edges, contours=(0.5,), opacity=0.42),
         Points(x=film.real[:, 0], y=film.real[:, 1], role="real", size=1.7, opacity=0.45, label="real"),
     ]
     if mesh:
         plane.append(_mesh(showing))
     plane.append(
         Points(
-            x=showing.row(points[:, :, 0]),
-            y=showing.row(points[:, :, 1]),
+            x=showing.row(film.samples[:, :, 0], np.float32),
+            y=showing.row(film.samples[:, :, 1], np.float32),
             role="fake",
             size=2.1,
             opacity=0.6,
@@ -123,25 +126,25 @@ def _edges(grid: Array) -> tuple[float, float]:
 
 def _mesh(showing: Showing) -> Curve:
     """G's grid of noise, its lines in both directions."""
-    nodes = showing.film.mesh
+    nodes = showing.film.mesh[showing.behind :]
 
     def both(values: Array) -> Array:
         return np.concatenate([lines(values), lines(values.swapaxes(1, 2))], axis=1)
 
-    x, y = (showing.row(both(nodes[..., i])) for i in (0, 1))
+    x, y = (_moving(both(nodes[..., i])) for i in (0, 1))
     return Curve(x=x, y=y, role="fake", width=0.45, label="grid of noise")
 
 
 def _arrows(showing: Showing, width: float) -> tuple[Layer, ...]:
     film = showing.film
     count, scale = film.arrows.shape[1], arrow_scale(film.arrows, width)
-    start, way = film.samples[:, :count].astype(np.float32), film.arrows.astype(np.float32)
+    start, way = film.samples[:, :count], film.arrows
     return (
         Arrows(
-            x=showing.row(start[..., 0]),
-            y=showing.row(start[..., 1]),
-            dx=showing.row(way[..., 0]),
-            dy=showing.row(way[..., 1]),
+            x=showing.row(start[..., 0], np.float32),
+            y=showing.row(start[..., 1], np.float32),
+            dx=showing.row(way[..., 0], np.float32),
+            dy=showing.row(way[..., 1], np.float32),
             scale=scale,
             width=0.6,
         ),

@@ -63,7 +63,7 @@ def line_scene(showing: Showing, *, arrows: bool = False, mesh: bool = False) ->
 
 
 def _densities(showing: Showing, x: Array) -> tuple[Layer, ...]:
-    real, fake = showing.film.density_real.astype(float), showing.row(showing.film.density.astype(float))
+    real, fake = showing.film.density_real.astype(float), showing.row(showing.film.density, float)
     return (
         Area(x=x, y=real, role="real"),
         Area(x=x, y=fake, role="fake"),
@@ -74,12 +74,12 @@ def _densities(showing: Showing, x: Array) -> tuple[Layer, ...]:
 
 def _ticks(showing: Showing, top: float) -> tuple[Layer, ...]:
     """The first generated points as short upright lines below the axis."""
-    points = showing.film.samples[:, :TICKS, 0].astype(float)
+    points = showing.film.samples[showing.behind :, :TICKS, 0].astype(float)
     count = points.shape[1]
     heights = np.tile([-0.85 * _FOOT * top, -0.25 * _FOOT * top, np.nan], count)
     both = lines(np.repeat(points[:, :, None], 2, axis=2))
     return Rule(at=0.0, role="muted", dashed=False, width=0.5), Curve(
-        x=showing.row(both), y=heights, role="fake", width=0.35
+        x=Swept({"step": both}), y=heights, role="fake", width=0.35
     )
 
 
@@ -91,9 +91,9 @@ def _arrows(showing: Showing, ends: tuple[float, float], top: float) -> tuple[La
     heights = top * (0.08 + 0.9 * ((np.arange(count) * 0.618034) % 1.0))
     return (
         Arrows(
-            x=showing.row(film.samples[:, :count, 0].astype(float)),
+            x=showing.row(film.samples[:, :count, 0], float),
             y=heights,
-            dx=showing.row(film.arrows[:, :count, 0].astype(float)),
+            dx=showing.row(film.arrows[:, :count, 0], float),
             dy=np.zeros(count),
             scale=scale,
             width=0.7,
@@ -106,7 +106,7 @@ def _judge(showing: Showing, x: Array) -> tuple[Layer, ...]:
     """The trained D over the best one with the gap between them, or what stands for D where it tells no ratio."""
     film = showing.film
     half = Rule(at=0.5, role="muted", label="cannot tell: 1/2")
-    trained = showing.row(film.surface.astype(float))
+    trained = showing.surface()
     if not tells(film):
         return half, Curve(x=x, y=trained, role="disc", label="1 / (1 + exp(−critic))")
     best = showing.row(film.best)
@@ -120,7 +120,7 @@ def _judge(showing: Showing, x: Array) -> tuple[Layer, ...]:
 
 def _strings(showing: Showing, ends: tuple[float, float]) -> Panel:
     """Where G sends noise: each string begins at a place z of a regular grid, below, and ends at G(z)."""
-    nodes = showing.film.mesh[..., 0].astype(float)
+    nodes = showing.film.mesh[showing.behind :, :, 0].astype(float)
     some = nodes[:, np.linspace(0, nodes.shape[1] - 1, _STRINGS).round().astype(int)]
     start = np.broadcast_to(np.linspace(*ends, _STRINGS + 2)[1:-1], some.shape)
     both = lines(np.stack([start, some], axis=2))
@@ -128,7 +128,7 @@ def _strings(showing: Showing, ends: tuple[float, float]) -> Panel:
     return Panel(
         Axis(*ends, "*z*", ticks=()),
         Axis(0, 1, "*G* moves *z* (below) to *x* (above)", ticks=()),
-        (Curve(x=showing.row(both), y=heights, role="fake", width=0.45),),
+        (Curve(x=Swept({"step": both}), y=heights, role="fake", width=0.45),),
         row=2,
         height_ratio=0.5,
         lecture=False,

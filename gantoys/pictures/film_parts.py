@@ -2,13 +2,14 @@
 steps."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gantoys.maths.losses import LOSSES, probability
 from gantoys.maths.toys import Sampler
-from gantoys.metrics.modes import has_modes, mode_report
+from gantoys.metrics.modes import has_modes
+from gantoys.pictures.lab_frames import mode_reports
 from gantoys.runs.film import Film
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Curve, Rule, Text
@@ -16,7 +17,7 @@ from gantoys.stage.scene import Axis, Control, Panel, Readout, Swept
 
 Array = np.ndarray
 LOG4, LOG2 = float(np.log(4)), float(np.log(2))
-FRAMES_PER_SECOND = 12.0
+FRAMES_PER_SECOND, LASTS = 12.0, 10.0  # at least; a film with many pictures plays in so many seconds
 ARROW_SHARE = 0.06  # what the median arrow takes of the picture's width
 _LONGEST_NAME = 60
 
@@ -41,9 +42,16 @@ class Showing:
         """Steps of all frames (K,)."""
         return self.film.step.astype(float)
 
-    def row(self, values: Array) -> Swept:
-        """What moves with the clock: `values` (K, ...) of all frames."""
-        return Swept({"step": values[self.behind :]})
+    def row(self, values: Array, of: type | None = None) -> Swept:
+        """What moves with the clock: `values` (K, ...) of all frames, as another type if `of` is given."""
+        sent = values[self.behind :]
+        return Swept({"step": sent if of is None else sent.astype(of)})
+
+    def surface(self) -> Swept:
+        """What D says on the grid; computed for the frames that are sent only."""
+        film = self.film
+        part = replace(film, logits=film.logits[self.behind :], step=film.step[self.behind :])
+        return Swept({"step": part.surface})
 
     def clock(self) -> Control:
         """The control that plays the film."""
@@ -55,7 +63,7 @@ class Showing:
             kind="time",
             digits=0,
             film=self.name,
-            fps=FRAMES_PER_SECOND,
+            fps=max(FRAMES_PER_SECOND, self.film.config.frames / LASTS),
             loop=not self.live,
             autoplay=self.autoplay,
             live=self.live,
@@ -101,7 +109,7 @@ def shares(film: Film, behind: int = 0) -> tuple[Array, Array, Array]:
     target = film.config.target()
     if not has_modes(target):
         raise ValueError(f"{target_name(film)} has no modes to count")
-    reports = [mode_report(points, target) for points in film.samples[behind:]]
+    reports = mode_reports(film, behind)
     counts = np.array([r.counts for r in reports], float).reshape(len(reports), len(target.weights))
     return (
         counts / max(1, film.samples.shape[1]),

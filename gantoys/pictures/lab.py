@@ -9,6 +9,7 @@ from gantoys.maths.losses import LOSSES
 from gantoys.maths.toys import Sampler
 from gantoys.pictures.film import film_scene
 from gantoys.pictures.film_parts import Showing, around, tells
+from gantoys.pictures.lab_side import SIDES, beside, ledger_panel
 from gantoys.pictures.lab_state import LabState
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
@@ -29,6 +30,8 @@ def lab_scene(
     showing = Showing(film, state.step, name, live, autoplay, behind)
     if film.config.dim == 2 and tells(film):
         scene = _with_ledger(scene, showing)
+    if state.below in SIDES:
+        return beside(scene, showing, state.below)
     if state.below == "usual":
         return scene
     last = scene.panels[-1]
@@ -47,6 +50,7 @@ def _with_ledger(scene: Scene, showing: Showing) -> Scene:
     )
     return replace(
         scene,
+        panels=(*scene.panels[:-1], ledger_panel(showing, row=1)),
         readouts=(*scene.readouts, *(r for r in more if r.key not in known)),
         formula="[*V*|disc] = −log 4 + 2 JS − gap ≈ −1.386 + 2 × {js:.2f} − {shortfall:.2f} = {v:.2f}",
     )

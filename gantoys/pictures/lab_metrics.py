@@ -39,6 +39,12 @@ def _reference(key: str, toy: str, n: int) -> Reference:
     return reference(key, parse(toy), n, np.random.default_rng(0), draws=DRAWS)
 
 
+def band(key: str, toy: str, n: int) -> tuple[float, float]:
+    """Where 19 of 20 perfect generators of a target score with n points."""
+    perfect = _reference(key, toy, n).perfect
+    return perfect.low, perfect.high
+
+
 def scores(film: Film, step: int) -> list[Score]:
     """The metrics of the film's picture nearest to `step`, from the first POINTS generated and real points.
 

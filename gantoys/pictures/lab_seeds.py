@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gantoys.metrics.modes import has_modes, mode_report
+from gantoys.metrics.modes import has_modes
 from gantoys.pictures.film_parts import FRAMES_PER_SECOND, target_name
+from gantoys.pictures.lab_frames import mode_reports
 from gantoys.runs.film import Film
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Points
@@ -32,6 +33,8 @@ def seeds_scene(
     behind: int = 0,
 ) -> Scene:
     """One panel a seed, sharing the clock; a seed that is behind, or has diverged, shows its last picture.
+
+    A click on the panel of the first seed is reported as "seed-1", and so on.
 
     films: one for each of the config's seeds, None where a seed has no picture yet; ValueError where none has.
     behind: as for `gantoys.pictures.film.film_scene`.
@@ -73,6 +76,7 @@ def _held(film: Film, frames: Array) -> Array:
 def _panel(film: Film | None, any_film: Film, seed: int, frames: Array, place: tuple[int, int]) -> Panel:
     row, column = place
     has = film is not None and len(film) > 0
+    click = f"seed-{seed - any_film.config.seed + 1}" if has else ""
     title = f"seed {seed}" + (" diverged" if film is not None and film.status == "diverged" else "")
     if any_film.config.dim == 1:
         x = any_film.grid_x.astype(float)
@@ -82,7 +86,7 @@ def _panel(film: Film | None, any_film: Film, seed: int, frames: Array, place: t
             assert film is not None
             layers.append(Curve(x=x, y=_row(film.density[_held(film, frames)]), role="fake"))
         axes = Axis(float(x[0]), float(x[-1]), visible=False), Axis(0.0, 1.7 * float(real.max()), visible=False)
-        return Panel(*axes, tuple(layers), row=row, column=column, title=title)
+        return Panel(*axes, tuple(layers), row=row, column=column, title=title, click=click)
     gx, gy = any_film.grid_x.astype(float), any_film.grid_y.astype(float)
     points = any_film.real[:REAL_SHOWN]
     layers = [Points(x=points[:, 0], y=points[:, 1], role="real", size=1.2, opacity=0.4)]
@@ -91,7 +95,7 @@ def _panel(film: Film | None, any_film: Film, seed: int, frames: Array, place: t
         fake = film.samples[_held(film, frames), :SHOWN].astype(np.float32)
         layers.append(Points(x=_row(fake[..., 0]), y=_row(fake[..., 1]), role="fake", size=1.5, opacity=0.65))
     axes = Axis(float(gx[0]), float(gx[-1]), visible=False), Axis(float(gy[0]), float(gy[-1]), visible=False)
-    return Panel(*axes, tuple(layers), row=row, column=column, equal_aspect=True, title=title)
+    return Panel(*axes, tuple(layers), row=row, column=column, equal_aspect=True, title=title, click=click)
 
 
 def _row(values: Array) -> Swept:
@@ -118,6 +122,4 @@ def _readouts(films: Sequence[Film | None], frames: Array) -> tuple[tuple[Readou
 
 
 def _modes(film: Film) -> Array:
-    target = film.config.target()
-    assert has_modes(target)
-    return np.array([mode_report(points, target).modes for points in film.samples], float)
+    return np.array([report.modes for report in mode_reports(film)], float)

@@ -16,9 +16,11 @@ from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.fields import CHANGEABLE, Change, RemedyFields
 from gantoys.runs.presets import START
+from gantoys.service.measures import usual_seconds
 
 LONGEST_RUN = 3_500  # characters of a run in the link, which holds at most `gantoys.pictures.state.MAX_QUERY`
 LONGEST_TARGET, POINTS_IN_LINK = 3_000, 500
+PICTURES_PER_SECOND = 19  # of `usual_seconds`, which is rather long; recording takes about a seventh of the time then
 _PLAIN = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|null")
 
 
@@ -51,6 +53,8 @@ def read_run(text: str) -> TrainConfig:
             changes.append({"step": _value(step), "field": field, "value": _value(written)})
         else:
             values[name] = _value(written)
+    if "slow" in values:
+        raise ValueError("slow motion is no setting of a run here: it begins at the step on screen, by its button")
     return TrainConfig.build(values | ({"changes": changes} if changes else {}))
 
 
@@ -63,6 +67,14 @@ def fitting(notation: str) -> str:
         return notation
     points = np.asarray(parse(notation).sample(POINTS_IN_LINK, np.random.default_rng(0)))
     return str(from_points(points))
+
+
+def thinned(notation: str) -> tuple[int, int] | None:
+    """How many points a list of points holds and how many of them `fitting` keeps; None where it keeps them all."""
+    if len(notation) <= LONGEST_TARGET:
+        return None
+    count = re.search(r"\(([\d,]+) of them\)", getattr(parse(notation), "name", ""))
+    return (int(count[1].replace(",", "")), POINTS_IN_LINK) if count else None
 
 
 def _text(value: Any) -> str:
@@ -82,7 +94,9 @@ class LabState(State):
     member: int = Field(1, ge=0, le=limits.SEEDS)
     arrows: bool = False
     mesh: bool = False
-    below: Literal["usual", "losses"] = "usual"
+    below: Literal["usual", "modes", "losses", "metrics"] = "usual"
+    slow: bool = False
+    moment: int = Field(0, ge=0, lt=limits.FRAMES)
 
     @field_validator("run")
     @classmethod
@@ -93,6 +107,16 @@ class LabState(State):
     def config(self) -> TrainConfig:
         """The settings."""
         return read_run(self.run)
+
+
+def frames_for(config: TrainConfig) -> int:
+    """How many pictures let a run of such a config move evenly while it trains: about 25 a second on a usual machine.
+
+    Never fewer than the default has. It follows from the config alone, so that a link means the same run everywhere.
+    """
+    usual = usual_seconds(config.changed(frames=2), config.seeds)  # of the training alone
+    least = int(TrainConfig.model_fields["frames"].default)
+    return int(min(limits.FRAMES, max(least, round(PICTURES_PER_SECOND * usual))))
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ def _reason(error: ValidationError) -> str:
 def _sentence(name: str, text: str, field: FieldInfo, error: ValidationError) -> str:
     allowed = allowed_values(field)
     why = f"allowed is {allowed}" if allowed else _reason(error)
-    used = _text(field.default) or "the default"
+    used = _text(field.default)
+    used = used if 0 < len(used) <= 40 else "the default"
     return f"The link's {name} = “{_short(text)}” is not allowed: {why}; {used} is used instead."
 
 

@@ -24,6 +24,11 @@ def slider(key: str, label: str, low: float, high: float, value: float, *, count
     return Control(key, label, grid, start=start, **extra)
 
 
+def swept_film(key: str) -> Callable[[Array], Swept]:
+    """Rows that move with one control alone."""
+    return lambda rows: Swept({key: rows})
+
+
 def swept(controls: tuple[Control, ...], rows: Callable[[Control], dict[str, Array]]) -> dict[str, Swept]:
     """Everything that `rows(control)` computes along each control, as one `Swept` a name.
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gantoys.maths.losses import LOSSES
+from gantoys.runs import limits
+from gantoys.runs.moments import schedule
 
 if TYPE_CHECKING:
     from gantoys.runs.config import TrainConfig
@@ -16,6 +18,27 @@ def combinations(config: TrainConfig) -> Iterator[tuple[bool, str]]:
     c = config
     penalised = c.gp > 0 or c.gp0 > 0 or c.r1 > 0 or c.r2 > 0
     compares = c.minibatch_kernels > 0 or c.minibatch_std
+    yield (
+        bool(c.fake_law) and c.g_steps > 0,
+        "with fake_law the generated points come from that law, so G has nothing to learn: g_steps must be 0",
+    )
+    yield (
+        bool(c.fake_law) and c.fake_dim != c.dim,
+        f"fake_law has points of dimension {c.fake_dim}, the target of dimension {c.dim}: they must agree",
+    )
+    yield (
+        bool(c.fake_law) and (compares or c.pac > 1),
+        "with fake_law D is looked at point by point, so it does not go with pac, minibatch_kernels or minibatch_std",
+    )
+    yield (
+        c.eigenvalues > 0 and (bool(c.fake_law) or c.slow is not None),
+        "eigenvalues belong to one picture of a game that both play: they go with neither fake_law nor slow motion",
+    )
+    yield (
+        c.eigenvalues > 0 and (c.unrolled > 0 or c.historical_averaging > 0),
+        "eigenvalues are those of a field that forgets its past and looks at no future: they go with neither unrolled "
+        "nor historical_averaging",
+    )
     yield not c.d_steps and not c.g_steps, "d_steps and g_steps are both 0: nobody would move"
     yield (
         c.order == "simultaneous" and (c.d_steps, c.g_steps) != (1, 1),
@@ -44,3 +67,14 @@ def combinations(config: TrainConfig) -> Iterator[tuple[bool, str]]:
         c.consensus > 0 and (c.unrolled > 0 or c.spectral_norm or c.batch_norm),
         "consensus differentiates the whole step again: it goes with neither unrolled, spectral_norm nor batch_norm",
     )
+    if c.slow is not None:
+        yield (
+            not c.steps - limits.FRAMES < c.slow < c.steps,
+            f"slow is {c.slow}: slow motion begins before the last step, {c.steps}, and less than {limits.FRAMES} "
+            "steps before it",
+        )
+        yield (
+            len(schedule(c)[0]) > limits.FRAMES,
+            f"slow motion from step {c.slow} to {c.steps} takes {len(schedule(c)[0])} pictures, at most "
+            f"{limits.FRAMES} are taken: begin later",
+        )

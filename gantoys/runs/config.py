@@ -28,6 +28,7 @@ from gantoys.runs.fields import (
     RemedyFields,
     bounds,
 )
+from gantoys.runs.moments import schedule
 
 RECIPE = 3  # raise it when the same config begins to train differently: the old films then no longer count
 FILM_FORMAT = 2
@@ -49,7 +50,15 @@ class TrainConfig(FilmFields, RemedyFields, OptimiserFields, NetworkFields, Game
     @field_validator("toy")
     @classmethod
     def _canonical_toy(cls, text: str) -> str:
-        longest = limits.POINTS_TEXT if text.lstrip().startswith("points") else limits.TOY_TEXT
+        return cls._canonical(text, limits.POINTS_TEXT if text.lstrip().startswith("points") else limits.TOY_TEXT)
+
+    @field_validator("fake_law")
+    @classmethod
+    def _canonical_law(cls, text: str) -> str:
+        return cls._canonical(text, limits.TOY_TEXT) if text.strip() else ""
+
+    @staticmethod
+    def _canonical(text: str, longest: int) -> str:
         if len(text) > longest:
             raise ValueError(f"a notation may have at most {longest} characters")
         toy = parse(text)
@@ -150,6 +159,14 @@ class TrainConfig(FilmFields, RemedyFields, OptimiserFields, NetworkFields, Game
             raise IndexError(f"the run has {self.seeds} seeds, there is no number {index}")
         return self.changed(seed=self.seed + index, seeds=1)
 
+    def lens(self, step: int, eigenvalues: int = 8) -> TrainConfig:
+        """This run up to `step`, whose one picture there comes with leading eigenvalues of the game. Raises ValueError.
+
+        From a stored state it costs the steps since that state, and the eigenvalues.
+        """
+        kept = [c.model_dump() for c in self.changes if c.step < step]
+        return self.changed(steps=step, changes=kept, slow=None, eigenvalues=eigenvalues)
+
     def changed(self, **fields: Any) -> TrainConfig:
         """This config with other values in some fields, checked again. Raises ValueError with one sentence."""
         return self.build(self.model_dump() | fields)
@@ -157,6 +174,15 @@ class TrainConfig(FilmFields, RemedyFields, OptimiserFields, NetworkFields, Game
     def target(self) -> Target:
         """The distribution of the real data."""
         return _target(self.toy)
+
+    def fake(self) -> Target | None:
+        """The law of the generated points, where it is fixed: then G makes none."""
+        return _target(self.fake_law) if self.fake_law else None
+
+    @property
+    def fake_dim(self) -> int:
+        """The dimension of generated points."""
+        return _target(self.fake_law or self.toy).dim
 
     @property
     def dim(self) -> int:
@@ -188,7 +214,13 @@ class TrainConfig(FilmFields, RemedyFields, OptimiserFields, NetworkFields, Game
         """The steps after which a picture is taken: increasing, from 0 to `steps`, (K,) with K <= frames.
 
         With the cadence `early` picture k stands at steps (k / (K - 1))^2, but at least one step after the one before.
+        In slow motion: those of `gantoys.runs.moments.schedule`, from `slow` on, and never decreasing.
+        With eigenvalues: after the last step alone.
         """
+        if self.slow is not None:
+            return schedule(self)[0]
+        if self.eigenvalues:
+            return np.array([self.steps], np.int64)
         count = min(self.frames, self.steps + 1)
         share = np.arange(count) / (count - 1)
         ideal = np.rint(self.steps * (share**2 if self.cadence == "early" else share)).astype(np.int64)

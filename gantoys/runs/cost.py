@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gantoys.runs.moments import schedule
+
 if TYPE_CHECKING:
     from gantoys.runs.config import TrainConfig
 
@@ -35,4 +37,8 @@ def flops(config: TrainConfig) -> float:
     step = c.d_steps * move_d + c.g_steps * move_g
     points = c.grid**2 if c.dim == 2 else 4 * c.grid + 1
     frame = 2 * (points * d + c.shown * (g + 2 * d))
-    return c.seeds * (float(c.steps) * step + float(min(c.frames, c.steps + 1)) * frame)
+    frames = min(c.frames, c.steps + 1) if c.slow is None else len(schedule(c)[0])
+    if c.eigenvalues:
+        # about 600 products with the Jacobian, each a pass back through both gradients, of 1,024 points of each kind
+        frames, frame = 1, frame + 600 * 2 * 1024 * (4 * g + 8 * d)
+    return c.seeds * (float(c.steps) * step + float(frames) * frame)

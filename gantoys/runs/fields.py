@@ -76,6 +76,12 @@ class GameFields(Group):
     g_steps: int = Field(
         1, ge=0, le=limits.MOVES, title="Moves of G", description="Moves of G in one step; 0 keeps G as it is."
     )
+    fake_law: str = Field(
+        "",
+        title="Generated points from a law",
+        description="D learns against points of this law, written as the target is; G, which then makes none, needs 0 "
+        "moves. Empty: the points are G's.",
+    )
     changes: tuple[Change, ...] = Field(
         (),
         max_length=limits.CHANGES,
@@ -279,6 +285,20 @@ class FilmFields(Group):
         le=limits.SHOWN,
         title="Points shown",
         description="Generated points in each picture, from fixed noise.",
+    )
+    slow: int | None = Field(
+        None,
+        ge=0,
+        le=limits.STEPS,
+        title="Slow motion from step",
+        description="The film begins at this step and shows every later one moment by moment; none: whole steps.",
+    )
+    eigenvalues: int = Field(
+        0,
+        ge=0,
+        le=limits.EIGENVALUES,
+        title="Eigenvalues",
+        description="The film is the last picture alone, with so many leading eigenvalues of the game there; 0: none.",
     )
 
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from gantoys.maths.losses import LOSSES, probability
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film_file import FilmReader, frozen
+from gantoys.runs.moments import schedule
 
 Array = np.ndarray
 _EMPTY = {name: frozen(np.empty(0, "<f4")) for name in ("grid_y", "density_real")}
 _GROWS = (
-    "step", "samples", "arrows", "logits", "mesh", "density", "loss_d", "loss_g", "value", "js", "d_real", "d_fake",
-    "grad_d", "grad_g",
+    "step", "samples", "arrows", "logits", "mesh", "slopes", "density", "loss_d", "loss_g", "value", "js", "d_real",
+    "d_fake", "grad_d", "grad_g", "moment", "seen", "said", "told", "eigenvalues", "step_eigenvalues",
 )  # fmt: skip
 STATUSES = ("running", "done", "diverged", "stopped")
+
+
+def _none() -> Array:
+    return frozen(np.empty(0, "<f4"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +40,22 @@ class Film:
     strongly, G is told to move it. logits (K, g, g): D's logit at (grid_x[j], grid_y[i]) in [k, i, j]; (K, g) on the
     line. mesh (K, 13, 13, 2) or (K, 129, 1): G on a fixed grid of noise. density (K, g): p_G averaged over each cell,
     on the line only: exact for one noise number, by quasi-random noise for more.
+    slopes (K, 3, m): where the generated points come from a law, |dD/dx| at the first m generated points, at the first
+    m real ones, and at m points between them as a gradient penalty draws them, the same in every frame; (K, 0) in all
+    other films. Of such a law the samples are the same in every frame too, mesh is (K, 0), and density, value and js
+    are exact on the line.
     loss_d, loss_g (K,): both losses; value (K,): V(D, G) = E log D(x) + E log(1 - D(G(z))); js (K,): JS(p_data, p_G) in
     nats; d_real, d_fake (K,): mean D on real and on generated points; grad_d, grad_g (K,): lengths of the gradients of
     the moves before the frame, 0 in the first. Losses, d_real and d_fake are estimates from the n real and n generated
     points of the film; `exact` tells whether value and js are more than that.
     seconds (K,): wall time of training until each frame; empty until the run has ended.
+    moment (K,), seen (K, b, d), said (K, b), told (K,): in slow motion (`config.slow`) only, else empty. moment: which
+    of `gantoys.runs.moments.MOMENTS` each frame shows; several frames then have the same step. seen: the first b points
+    of the batch that D looks at in that moment, as it sees them; said: its logits there, one for each point of a pack;
+    told: mean D over the whole batch, read as d_real is; all 0 in moments when D looks at nothing.
+    eigenvalues, step_eigenvalues (1, n, 2): with `config.eigenvalues` only, whose film has one frame, else empty: real
+    and imaginary parts of the game's leading eigenvalues, of its field in 1 / unit of time, and of the field as the
+    optimiser scales it in 1 / step: see `gantoys.training.stability.spectrum`.
     status: one of STATUSES; message: a sentence, where the status needs one. first: index of the first frame held.
     """
 
@@ -54,6 +70,7 @@ class Film:
     arrows: Array
     logits: Array
     mesh: Array
+    slopes: Array
     density: Array
     loss_d: Array
     loss_g: Array
@@ -67,6 +84,12 @@ class Film:
     status: str
     message: str = ""
     first: int = 0
+    moment: Array = field(default_factory=_none)
+    seen: Array = field(default_factory=_none)
+    said: Array = field(default_factory=_none)
+    told: Array = field(default_factory=_none)
+    eigenvalues: Array = field(default_factory=_none)
+    step_eigenvalues: Array = field(default_factory=_none)
 
     def __len__(self) -> int:
         return len(self.step)
@@ -79,7 +102,7 @@ class Film:
     @property
     def exact(self) -> bool:
         """Whether value and js are computed from p_G itself (to the width of a cell) rather than from points."""
-        return self.config.dim == 1 and self.config.noise_dim == 1
+        return self.config.dim == 1 and (self.config.noise_dim == 1 or bool(self.config.fake_law))
 
     @property
     def surface(self) -> Array:
@@ -127,7 +150,8 @@ class Film:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Film:
         """The whole film at `path`. Raises ValueError (damaged, unfinished, too large) or OSError."""
-        film, rest = _read(Path(path), 0)
+        with Path(path).open("rb") as file:
+            film, rest = _read(file, Path(path).name, 0)
         if film.status == "running":
             raise ValueError(f"the film {Path(path).name} is cut short: it ends after {len(film)} whole frames")
         if rest:
@@ -135,26 +159,30 @@ class Film:
         return film
 
 
-def read_new(path: str | os.PathLike[str], from_frame: int = 0) -> Film:
+def read_new(path: str | os.PathLike[str] | IO[bytes], from_frame: int = 0) -> Film:
     """The frames from `from_frame` on of a film that may still be growing: whole frames only, perhaps none.
 
+    path: or the file, opened to be read; it may have been renamed or removed since.
     Raises ValueError when the file is damaged, OSError when it cannot be read; a file whose header is not whole yet
     raises FileNotFoundError, as one that is not there yet does.
     """
-    return _read(Path(path), max(0, int(from_frame)))[0]
+    begin = max(0, int(from_frame))
+    if isinstance(path, (str, os.PathLike)):
+        with Path(path).open("rb") as file:
+            return _read(file, Path(path).name, begin)[0]
+    return _read(path, Path(path.name).name, begin)[0]
 
 
-def _read(path: Path, from_frame: int) -> tuple[Film, int]:
-    with path.open("rb") as file:
-        reader = FilmReader(file, path.name)
-        config, member, statics_schema, frame_schema = reader.header()
-        statics = _EMPTY | reader.statics(statics_schema)
-        frames, closing, rest = reader.frames(frame_schema, from_frame)
-    status, message, seconds = _checked_closing(closing, from_frame + len(frames["step"]), path.name)
+def _read(file: IO[bytes], name: str, from_frame: int) -> tuple[Film, int]:
+    reader = FilmReader(file, name)
+    config, member, statics_schema, frame_schema = reader.header()
+    statics = _EMPTY | reader.statics(statics_schema)
+    frames, closing, rest = reader.frames(frame_schema, from_frame)
+    status, message, seconds = _checked_closing(closing, from_frame + len(frames["step"]), name)
     if status != "running":
         seconds = seconds[from_frame:]
-    if config.dim != 1:
-        frames["density"] = frozen(np.empty((len(frames["step"]), 0), "<f4"))
+    for name in {"mesh", "slopes", "density"} - frames.keys():
+        frames[name] = frozen(np.empty((len(frames["step"]), 0), "<f4"))
     film = Film(
         config=config,
         member=member,
@@ -165,9 +193,17 @@ def _read(path: Path, from_frame: int) -> tuple[Film, int]:
         **statics,
         **frames,
     )
-    if len(film) > config.frames or np.any(np.diff(film.step.astype(np.int64)) <= 0):
-        raise ValueError(f"the film {path.name} is damaged: its frames are out of order")
+    if not _in_order(film):
+        raise ValueError(f"the film {name} is damaged: its frames are out of order")
     return film, rest
+
+
+def _in_order(film: Film) -> bool:
+    config, step = film.config, film.step.astype(np.int64)
+    if config.slow is None:
+        return len(film) <= config.frames and bool(np.all(np.diff(step) > 0))
+    due = [rows[film.first : film.first + len(film)] for rows in schedule(config)]
+    return bool(np.array_equal(due[0], step) and np.array_equal(due[1], film.moment))
 
 
 def _checked_closing(closing: dict[str, Any] | None, frames: int, name: str) -> tuple[str, str, Array]:

@@ -50,6 +50,8 @@ class Field:
 
 
 ARROWS = 200  # generated points, the first ones shown, at which the film keeps the way that G is told to go
+SEEN = 200  # points, the first of a batch, that slow motion shows with what D says
+SLOPES = 400  # points of each kind, the first ones shown, at which a film with a fixed law keeps D's slope
 MESH = 13  # lines of the noise grid in each direction, in the plane
 MESH_LINE = 129  # its points on the line
 
@@ -66,19 +68,36 @@ def static_fields(config: TrainConfig) -> tuple[Field, ...]:
 def frame_fields(config: TrainConfig) -> tuple[Field, ...]:
     """The arrays of one frame. Half precision moves a point by 1/1000 at most, less than a pixel."""
     dim = config.dim
-    arrows = Field("arrows", "<f2", (min(ARROWS, config.shown), dim))
+    # where G does not answer, D may leave it no gradient at all: half precision would end at 6e-8
+    arrows = Field("arrows", "<f4" if config.fake_law else "<f2", (min(ARROWS, config.shown), dim))
     samples = Field("samples", "<f2", (config.shown, dim))
     if dim == 1:
         cells = (4 * config.grid + 1,)
         views: tuple[Field, ...] = (
             Field("logits", "<f4", cells),
             Field("density", "<f4", cells),
-            Field("mesh", "<f2", (MESH_LINE, 1)),
         )
+        mesh = Field("mesh", "<f2", (MESH_LINE, 1))
     else:
-        views = (Field("logits", "<f2", (config.grid, config.grid)), Field("mesh", "<f2", (MESH, MESH, 2)))
+        views = (Field("logits", "<f2", (config.grid, config.grid)),)
+        mesh = Field("mesh", "<f2", (MESH, MESH, 2))
+    own = Field("slopes", "<f4", (3, min(SLOPES, config.shown))) if config.fake_law else mesh
     numbers = ("loss_d", "loss_g", "value", "js", "d_real", "d_fake", "grad_d", "grad_g")
-    return Field("step", "<u4", ()), samples, arrows, *views, *(Field(name, "<f4", ()) for name in numbers)
+    slow = _slow_fields(config) if config.slow is not None else ()
+    if config.eigenvalues:
+        slow = tuple(Field(name, "<f4", (config.eigenvalues, 2)) for name in ("eigenvalues", "step_eigenvalues"))
+    return Field("step", "<u4", ()), samples, arrows, *views, own, *(Field(name, "<f4", ()) for name in numbers), *slow
+
+
+def _slow_fields(config: TrainConfig) -> tuple[Field, ...]:
+    count = seen_count(config)
+    seen, said = Field("seen", "<f4", (count, config.dim)), Field("said", "<f4", (count,))
+    return Field("moment", "|u1", ()), seen, said, Field("told", "<f4", ())
+
+
+def seen_count(config: TrainConfig) -> int:
+    """Points of a batch that a film in slow motion keeps: whole packs of them."""
+    return min(SEEN - SEEN % config.pac, config.batch)
 
 
 class FilmReader:

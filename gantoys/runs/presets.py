@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from gantoys.runs.config import TrainConfig
 
@@ -13,7 +12,6 @@ from gantoys.runs.config import TrainConfig
 START = TrainConfig(
     toy="ring(8,radius=2,std=0.1)", loss="non-saturating", activation="relu", seed=4, steps=3000, frames=161
 )
-START_FILM = Path(__file__).resolve().parents[1] / "lessons" / "films" / "ring.film"
 
 
 Figures = Mapping[str, tuple[float, float]]

@@ -1,8 +1,9 @@
 """The films and training states on disk, each under the digest of its config, so that equal configs find one film.
 
 The folder is `$GANTOYS_HOME/films`, or else `films` in the user's cache folder for gantoys. Where that cannot be
-written (a read-only disk) a private folder among the temporary files takes its place. All files together stay within
-a size, `GANTOYS_STORE_MB` or else `limits.STORE_BYTES`: what has not been used for longest goes first.
+written (a disk that is full or only read) a private folder among the temporary files takes its place, or else one in
+memory. All files together stay within a size, `GANTOYS_STORE_MB` or else `limits.STORE_BYTES`: what has not been used
+for longest goes first.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from gantoys.runs.film import Film
 log = logging.getLogger(__name__)
 STALE_SECONDS = 86_400.0  # an unfinished file that old belongs to a process that is gone
 SLACK = 64  # the share of the size, 1/64, that may be written before the folder is measured again
+_MEMORY = Path("/dev/shm")  # where there is Linux: files that take no disk
+_PROBE_BYTES = 65_536  # on a full disk a file can still be made, only not filled
 # nothing but these and unfinished films is ever removed, whatever folder somebody names
 _OURS = re.compile(r"[0-9a-f]{64}[0-9a-z.-]*\.(film|state|tmp)|.*\.part")
 _STATE = re.compile(r"([0-9a-f]{64})-(\d+)-(\d+)-(\d+)\.state")
@@ -86,13 +89,24 @@ class Store:
         self.folder = folder if folder is not None else _home_films()
         self.size = size if size is not None else store_bytes()
         if not _writable(self.folder):
-            # mkdtemp: nobody else can have put anything there before us
-            replacement = Path(tempfile.mkdtemp(prefix="gantoys-films-"))
-            log.warning("films cannot be kept in %s; they are kept in %s for now", self.folder, replacement)
-            self.folder = replacement
+            self._move()
         self.states = self.folder / "states"
         self._written = 0
         self.trim()
+
+    def _move(self) -> None:
+        """To a place that can be written; where there is none, what is there can still be read."""
+        for base in (None, _MEMORY):
+            with contextlib.suppress(OSError):
+                # mkdtemp: nobody else can have put anything there before us
+                replacement = Path(tempfile.mkdtemp(prefix="gantoys-films-", dir=base))
+                if _writable(replacement):
+                    log.warning("films cannot be kept in %s; they are kept in %s for now", self.folder, replacement)
+                    self.folder = replacement
+                    self.size = self.size if base is None else min(self.size, limits.MEMORY_BYTES)
+                    return
+                replacement.rmdir()
+        log.warning("films cannot be kept: neither %s nor any other place can be written", self.folder)
 
     def path(self, config: TrainConfig, member: int | None = None) -> Path:
         """Where the finished film of a config is kept; of one member, if the config has several seeds.
@@ -204,8 +218,8 @@ class Store:
 def _writable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            return file.write(bytes(_PROBE_BYTES)) == _PROBE_BYTES
     except OSError:
         return False
 

@@ -42,6 +42,7 @@ class Crew:
         self.workers = workers if workers is not None else usual_workers()
         self.worker_bytes = worker_bytes if worker_bytes is not None else usual_worker_bytes()
         self.run_seconds, self.turn_seconds, self.give_up_seconds = run_seconds, turn_seconds, GIVE_UP_SECONDS
+        self.stall_seconds = limits.STALL_SECONDS
         self.pace = Pace()
         self._measured = 0.0
 
@@ -80,6 +81,10 @@ class Crew:
                     f"The run was ended because it needed more than {self.worker_bytes / 2**20:,.0f} MB of memory: "
                     "choose a smaller batch, smaller networks or fewer seeds."
                 )
+            if share.hangs(now, self.stall_seconds, self.pace):
+                log.warning("a worker hangs: it is killed")
+                worker.kill()  # and replaced like one that died
+                share.moved = now
             if share.stopping is not None and now - share.stopping > STOP_SECONDS:
                 share.patient = True
                 worker.kill()

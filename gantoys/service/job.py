@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +16,12 @@ from gantoys.runs.film_file import frozen
 from gantoys.runs.store import Store, touch
 from gantoys.service.process import Task, Worker
 from gantoys.service.share import Share
-from gantoys.service.shelf import longest, put_away
+from gantoys.service.shelf import open_longest, put_away, shelf
 
 if TYPE_CHECKING:
     from gantoys.service.run_service import RunService
 
 log = logging.getLogger(__name__)
-LOOKS, LOOK_SECONDS = 12, 0.02  # at a film that seems to have become shorter
 ENDED = ("done", "diverged", "failed", "paused")
 
 
@@ -63,7 +62,7 @@ def _about(seconds: float | None) -> str:
 class Job:
     """A run that was asked for. task: of all its seeds. watchers: when each has looked last; lapsed: those who have
     not looked for a while, but have not let go either. ready: what an earlier run of this config has left is in its
-    place, so that it may begin."""
+    place, so that it may begin. before: that earlier run, while its workers have not stopped."""
 
     task: Task
     store: Store
@@ -71,6 +70,7 @@ class Job:
     state: str = "queued"
     message: str = ""
     ready: bool = False
+    before: Job | None = None
     watchers: dict[str, float] = field(default_factory=dict)
     lapsed: set[str] = field(default_factory=set)
 
@@ -92,10 +92,27 @@ class Job:
         """Who watches: a visitor may have several names that begin alike, up to a slash."""
         return {visitor(watcher) for watcher in self.watchers}
 
+    def parts(self, member: int) -> list[Path]:
+        """Where a member's film may be growing now."""
+        earlier = [] if self.before is None else self.before.parts(member)
+        return [share.task.of(share.task.part, member) for share in self.shares if member in share.members] + earlier
+
+    def open(self, member: int) -> IO[bytes] | None:
+        """Most of a member's film that there is now, opened to be read, or None. The caller closes it."""
+        task = self.task
+        return open_longest(self.parts(member), self.kept(member), task.of(task.film, member), task.config)
+
+    def kept(self, member: int) -> Path:
+        """Where a member's film lies while nobody trains it and it is not whole."""
+        return self.task.of(shelf(self.store, self.config), member)
+
     def place(self, member: int) -> Path | None:
         """Where most of a member's film is now, or None."""
-        task = next((share.task for share in self.shares if member in share.members), self.task)
-        return longest(task, self.store, member)
+        file = self.open(member)
+        if file is None:
+            return None
+        with file:
+            return Path(file.name)
 
     def begun(self) -> bool:
         """Whether any film is there, or growing."""
@@ -119,7 +136,6 @@ class Run:
 
     def __init__(self, service: RunService, job: Job, watcher: str) -> None:
         self._service, self._job, self.watcher = service, job, watcher
-        self._shown: dict[int, int] = {}  # the most frames that were seen of each member
 
     @property
     def config(self) -> TrainConfig:
@@ -141,31 +157,27 @@ class Run:
         A film that was shown once does not get shorter, whatever becomes of the worker. member: which of the config's
         `seeds` runs.
         """
-        status, film = self.status(), None
-        for attempt in range(LOOKS):  # it may be renamed, or handed from one worker to the next, while we look
-            place = self._job.place(member)
-            if place is None and not self._shown.get(member):
-                return None
+        status, file = self.status(), self._job.open(member)
+        if file is None:
+            return None
+        with file:
+            place = Path(file.name)
             try:
-                film = read_new(place, from_frame) if place is not None else None
-            except OSError:
-                continue
+                film = read_new(file, from_frame)
+            except OSError:  # its header is not whole yet
+                return None
             except ValueError as error:
                 log.warning("%s", error)
-            held = 0 if film is None else film.first + len(film)
-            if held < max(from_frame, self._shown.get(member, 0)) and attempt < LOOKS - 1:
-                time.sleep(LOOK_SECONDS)
-                continue
-            if film is None or place is None:
+                if place == self._job.kept(member):  # it must not stand in the way of a new one
+                    with contextlib.suppress(OSError):
+                        place.unlink()
                 return None
-            self._shown[member] = max(held, self._shown.get(member, 0))
-            if film.status in ("done", "diverged"):
-                touch(place)
-                return film
-            # what a turn or a worker's end has left: to those who watch, it is one film that grows
-            state, message = ("stopped", status.message) if status.ended else ("running", "")
-            return replace(film, status=state, message=message, seconds=frozen(np.empty(0, np.float32)))
-        return None
+        if film.status in ("done", "diverged"):
+            touch(place)
+            return film
+        # what a turn or a worker's end has left: to those who watch, it is one film that grows
+        state, message = ("stopped", status.message) if status.ended else ("running", "")
+        return replace(film, status=state, message=message, seconds=frozen(np.empty(0, np.float32)))
 
     def leave(self) -> None:
         """Stop watching; the run is paused if nobody else watches."""

@@ -66,7 +66,8 @@ class RunService:
         self._jobs: dict[str, Job] = {}  # not ended, in the order they were asked for, by digest
         self._paused: weakref.WeakSet[Job] = weakref.WeakSet()  # those that somebody may come back to
         self._thread: threading.Thread | None = None
-        self._endings: dict[str, threading.Thread] = {}  # by digest: waits for workers that were told to stop
+        # by digest: waits for workers that were told to stop, and the run that was theirs
+        self._endings: dict[str, tuple[threading.Thread, Job]] = {}
         self._closed = False
 
     @property
@@ -138,6 +139,7 @@ class RunService:
         now = time.monotonic()
         job = self._jobs[digest] = Job(replace(self._task(config), source=self._parent(config)), self.store)
         job.watchers[watcher] = now
+        job.before = self._ending(digest)
         # the seeds of one run queue one after the other, as if each had been asked for when the last one's turn is over
         job.shares = [
             Share(job.task, group, now + k * self.crew.turn_seconds) for k, group in enumerate(groups(config))
@@ -215,12 +217,16 @@ class RunService:
 
     def _fill(self) -> None:
         for digest, job in self._jobs.items():
-            ending = self._endings.get(digest)
-            if not job.ready and (ending is None or not ending.is_alive()):
+            if not job.ready and self._ending(digest) is None:
                 adopt(job.task, self.store)
-                job.ready = True
+                job.ready, job.before = True, None
         for job, verdict in self.crew.fill(self._jobs.values()):
             self._end(job, *verdict)
+
+    def _ending(self, digest: str) -> Job | None:
+        """The run of that digest that has ended while its workers have not."""
+        thread, job = self._endings.get(digest, (None, None))
+        return job if thread is not None and thread.is_alive() else None
 
     def _end(self, job: Job, state: str, message: str) -> None:
         job.state, job.message = state, message
@@ -234,9 +240,10 @@ class RunService:
             job.bury()
             return
         # waiting for a worker must hold up neither the lock nor the page; its place is free at once
-        self._endings = {d: t for d, t in self._endings.items() if t.is_alive()}
-        ending = self._endings[digest] = threading.Thread(target=job.bury, daemon=True)
-        ending.start()
+        self._endings = {d: ending for d, ending in self._endings.items() if ending[0].is_alive()}
+        burial = threading.Thread(target=job.bury, daemon=True)
+        burial.start()
+        self._endings[digest] = burial, job
 
     def close(self) -> None:
         """End all workers, put their films away and wait for that. The service takes no more runs."""
@@ -244,9 +251,9 @@ class RunService:
             self._closed = True
             for job in list(self._jobs.values()):
                 self._end(job, "paused", "The run service has closed: the run goes on when it is asked for again.")
-            endings = list(self._endings.values())
-        for ending in endings:
-            ending.join()
+            burials = [thread for thread, _ in self._endings.values()]
+        for burial in burials:
+            burial.join()
 
 
 _service: RunService | None = None

@@ -16,6 +16,7 @@ from gantoys.service.shelf import frames_in, put_away, shelf
 
 FIRST_TURNS = 5  # turns that may pass before a worker that shows nothing new is asked to stop all the same
 WORTH = 2.0  # times as long as a worker takes until there is something new, its turn lasts at least
+STALLS = 10.0  # times as long as all of its training should take, a worker shows nothing new when it hangs
 LATEST = 15.0  # seconds: a run that has trained for longer queues no further back
 
 
@@ -26,7 +27,8 @@ class Share:
     due: its place in the queue is as if it had come at this moment. served: seconds of turns so far. deaths: workers
     that died one after another without anything new; died: when the first of them did; after: not before that moment it
     is tried again. patient: it cannot go on from where it was interrupted, so it is
-    not interrupted again. at: how much of the way its films show, from 0 to 1.
+    not interrupted again. at: how much of the way its films show, from 0 to 1. moved: when its worker has last shown
+    another frame.
     """
 
     task: Task
@@ -41,12 +43,14 @@ class Share:
     patient: bool = False
     at: float = 0.0
     started: float = 0.0
+    moved: float = 0.0
     grown: float | None = None
     stopping: float | None = None
     steps: np.ndarray = field(init=False, repr=False)
     usual: float = field(init=False)
     _from: float = 0.0  # `at` when the turn began
     _known: dict[int, int] = field(default_factory=dict)  # frames of each member when the turn began
+    _frames: int = 0  # that the worker has shown
 
     def __post_init__(self) -> None:
         self.steps = self.task.config.recorded_steps()
@@ -67,15 +71,22 @@ class Share:
         source = base if all(self._known.values()) else self.task.source
         self.worker = Worker(replace(self.task, source=source).only(missing), nursery)
         self.at = self._from = max(self.at, self._fraction(max(self._known.values(), default=0)))
-        self.started, self.grown, self.stopping = now, None, None
+        self.started, self.moved, self.grown, self.stopping = now, now, None, None
+        self._frames = 0
 
     def look(self, now: float) -> None:
         """Take note of how far its films are, and when the first frame came that was not there before."""
         config, part = self.task.config, self.task.part
         counts = {m: frames_in(self.task.of(part, m), config) for m in self._known}
         self.at = max(self.at, self._fraction(max(counts.values(), default=0)))
+        if sum(counts.values()) > self._frames:
+            self._frames, self.moved = sum(counts.values()), now
         if self.grown is None and any(counts[m] > known for m, known in self._known.items()):
             self.grown = now
+
+    def hangs(self, now: float, stall: float, pace: Pace) -> bool:
+        """Whether the worker has shown nothing for much too long: `stall` seconds at least."""
+        return now - self.moved > max(stall, STALLS * self.usual * pace.factor)
 
     def rest(self, now: float, turn: float) -> float:
         """Seconds until its turn is over. The time until something new came is not held against it, up to a point."""

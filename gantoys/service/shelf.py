@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import read_new
@@ -32,21 +33,25 @@ def frames_in(path: Path, config: TrainConfig) -> int:
     """How many whole frames lie in a film of that config, from its size alone; 0 if it cannot be read."""
     try:
         with path.open("rb") as file:
-            head, size = file.read(len(MAGIC) + 4), os.fstat(file.fileno()).st_size
-            if len(head) != len(MAGIC) + 4 or not head.startswith(MAGIC):
-                return 0
-            (length,) = struct.unpack("<I", head[len(MAGIC) :])
-            begin = len(head) + length + 4 + sum(f.size for f in static_fields(config)) + 4
-            frame = sum(f.size for f in frame_fields(config)) + _TAG_AND_CHECKSUM
-            count = max(0, (size - begin) // frame)
-            while count:  # a closing record may be as long as several frames
-                file.seek(begin + (count - 1) * frame)
-                if file.read(4) == _FRAME:
-                    break
-                count -= 1
-            return count
+            return _count(file, config)
     except OSError:
         return 0
+
+
+def _count(file: IO[bytes], config: TrainConfig) -> int:
+    head, size = file.read(len(MAGIC) + 4), os.fstat(file.fileno()).st_size
+    if len(head) != len(MAGIC) + 4 or not head.startswith(MAGIC):
+        return 0
+    (length,) = struct.unpack("<I", head[len(MAGIC) :])
+    begin = len(head) + length + 4 + sum(f.size for f in static_fields(config)) + 4
+    frame = sum(f.size for f in frame_fields(config)) + _TAG_AND_CHECKSUM
+    count = max(0, (size - begin) // frame)
+    while count:  # a closing record may be as long as several frames
+        file.seek(begin + (count - 1) * frame)
+        if file.read(4) == _FRAME:
+            break
+        count -= 1
+    return count
 
 
 def put_away(task: Task, store: Store, members: Iterable[int]) -> None:
@@ -57,13 +62,15 @@ def put_away(task: Task, store: Store, members: Iterable[int]) -> None:
     base = shelf(store, task.config)
     for m in members:
         part, kept = task.of(task.part, m), task.of(base, m)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # what cannot be read or moved now stays where it is
             if task.of(task.film, m).exists():
                 kept.unlink(missing_ok=True)
-            elif frames_in(part, task.config) > frames_in(kept, task.config):
-                os.replace(part, kept)
-                touch(kept)
-        with contextlib.suppress(OSError):
+            elif part.exists():
+                with part.open("rb") as file:
+                    count = _count(file, task.config)
+                if count > frames_in(kept, task.config):
+                    os.replace(part, kept)
+                    touch(kept)
             part.unlink(missing_ok=True)
 
 
@@ -75,7 +82,8 @@ def adopt(task: Task, store: Store) -> None:
         for part in store.folder.glob(f"{config.digest()}.*{ending}"):
             with contextlib.suppress(OSError, ValueError):
                 longer = frames_in(part, config) > frames_in(kept, config)
-                if read_new(part).status != "running" or time.time() - part.stat().st_mtime > QUIET_SECONDS:
+                # a whole one is about to get its name, by the one who wrote it
+                if read_new(part).status == "stopped" or time.time() - part.stat().st_mtime > QUIET_SECONDS:
                     if longer:
                         os.replace(part, kept)
                     else:
@@ -86,11 +94,27 @@ def adopt(task: Task, store: Store) -> None:
                     os.replace(copy, kept)
 
 
-def longest(task: Task, store: Store, member: int) -> Path | None:
-    """Where most of a member's film is now: whole, still growing, or put away; None before there is anything."""
-    whole = task.of(task.film, member)
-    if whole.exists():
-        return whole
-    places = (task.of(task.part, member), task.of(shelf(store, task.config), member))
-    there = [(frames_in(place, task.config), place) for place in places if place.exists()]
-    return max(there, key=lambda pair: pair[0])[1] if there else None
+def open_longest(parts: Iterable[Path], kept: Path, whole: Path, config: TrainConfig) -> IO[bytes] | None:
+    """The film with most frames, opened to be read; None before there is anything. The caller closes it.
+
+    Frames go from a part to what is kept, and from both to the whole film. In this order we look, and what is open
+    stays as it is when it is renamed or removed: so no frame that was there before can be missed.
+    """
+    best, most = None, -1
+    for place in (*parts, kept, whole):
+        with contextlib.suppress(OSError):
+            file = place.open("rb")
+            try:
+                count = _count(file, config)
+            except OSError:
+                file.close()
+                raise
+            if count > most or place is whole:
+                best, other, most = file, best, count
+            else:
+                other = file
+            if other is not None:
+                other.close()
+    if best is not None:
+        best.seek(0)
+    return best

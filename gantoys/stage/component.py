@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,16 @@ import streamlit as st
 from gantoys.stage.layers import Draw
 from gantoys.stage.pack import pack
 from gantoys.stage.page import asset
-from gantoys.stage.scene import Control, Scene
+from gantoys.stage.scene import Axis, Control, Panel, Scene
 
 log = logging.getLogger(__name__)
 _stage = st.components.v2.component("gantoys_stage", css=asset("stage.css"), js=asset("stage.js"))
 
 Moved = Callable[[dict[str, float], str | None], None]
 Drawn = Callable[[npt.NDArray[np.float64], bool], None]
+Clicked = Callable[[str, float, float], None]
+CLICKS_KEPT = 8
+"""How many clicks a message holds at most: a quick hand clicks again before Python has looked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +52,14 @@ def mount(
     compact: bool = True,
     on_values: Moved | None = None,
     on_drawn: Drawn | None = None,
+    on_click: Clicked | None = None,
 ) -> Result:
     """Show `scene` here; a later run with the same `key` changes the picture in place.
 
     `height`: pixels of the whole stage (picture, controls, formula) where it is wide; a narrow page grows as it must.
     `on_values(values, moved)` and `on_drawn(curve, done)` are called before the run that the hand caused, like every
-    callback of Streamlit: the right place to write the page's state. The same is in the `Result` of that run.
+    callback of Streamlit: the right place to write the page's state. The same is in the `Result` of that run. So is
+    `on_click(name, x, y)`, once for each click in a panel with that `click`, in units of its axes.
     """
     controls, paper = scene.controls, next((layer for layer in scene.layers() if isinstance(layer, Draw)), None)
 
@@ -70,13 +75,23 @@ def mount(
         if on_drawn is not None and curve is not None:
             on_drawn(curve, bool(message.get("done") is True))
 
+    # a plain dict: every touch of the session's state may end this run where a newer one waits
+    seen: dict[str, int] = st.session_state.setdefault(f"{key}--clicked", {})
+
+    def clicked() -> None:
+        for name, x, y in new_clicks(_state(key, "clicked"), scene.panels, seen):
+            if on_click is not None:
+                on_click(name, x, y)
+
     values, drawn = _state(key, "values"), _state(key, "drawn")
     view = {"height": int(height), "lecture": bool(lecture), "echo": _mark(values), "drawn_echo": _mark(drawn)}
+    view["clicks_echo"] = seen
     answer = _stage(
         key=key,
         data=pack(scene, compact=compact, view=view),
         on_values_change=values_changed,
         on_drawn_change=drawn_changed,
+        on_clicked_change=clicked,
         on_resync_change=_nothing,
     )
     curve = check_drawn(drawn, paper) if _fresh(key, "drawn", drawn) else None
@@ -116,6 +131,42 @@ def check_drawn(message: Any, paper: Draw | None) -> npt.NDArray[np.float64] | N
         log.warning("stage: ignored a drawn curve that is not %d finite numbers", n)
         return None
     return np.clip(np.array([np.nan if v is None else v for v in sent], dtype=np.float64), paper.lo, paper.hi)
+
+
+def check_clicks(message: Any, panels: tuple[Panel, ...]) -> list[tuple[int, str, float, float]]:
+    """Number, name and place of every click in a message; none (and a log line) for a forged message."""
+    if not message:
+        return []
+    sent = message.get("clicks") if isinstance(message, Mapping) else None
+    known = {panel.click: panel for panel in panels if panel.click}
+    if not isinstance(sent, list) or len(sent) > CLICKS_KEPT or not all(_is_click(click, known) for click in sent):
+        log.warning("stage: ignored clicks that are not places in panels of this scene that take clicks")
+        return []
+    return [(click["n"], click["name"], float(click["x"]), float(click["y"])) for click in sent]
+
+
+def new_clicks(message: Any, panels: tuple[Panel, ...], seen: dict[str, int]) -> Iterator[tuple[str, float, float]]:
+    """Those clicks of a message that are not done yet; `seen` keeps the number of the last one of this browser.
+
+    A click is done when the next one is asked for: one whose work was cut short comes again.
+    """
+    mark = _mark(message)
+    for number, name, x, y in check_clicks(message, panels):
+        if number > seen.get(mark, 0):
+            yield name, x, y
+            seen.clear()
+            seen[mark] = number
+
+
+def _is_click(click: Any, known: Mapping[str, Panel]) -> bool:
+    if not isinstance(click, Mapping) or type(click.get("n")) is not int or not isinstance(click.get("name"), str):
+        return False
+    panel = known.get(click["name"])
+    return panel is not None and _on(panel.x, click.get("x")) and _on(panel.y, click.get("y"))
+
+
+def _on(axis: Axis, value: Any) -> bool:
+    return _finite(value) and axis.lo <= value <= axis.hi
 
 
 def _finite(value: Any) -> bool:

@@ -32,7 +32,7 @@ LEVELS = {"u2": 65535, "u1": 255}
 """Codes that carry values: an odd number, so that the middle of the range is one; the type's last code means NaN."""
 
 
-PANEL = ("row", "column", "rows", "height_ratio", "width_ratio", "equal_aspect", "title", "lecture")
+PANEL = ("row", "column", "rows", "height_ratio", "width_ratio", "equal_aspect", "title", "lecture", "click")
 
 
 class _Arrays:

@@ -59,7 +59,7 @@ class Panel:
     """One pair of axes and its layers, drawn in order, at (row, column) of a small grid; ratios share the room.
 
     `rows`: how many rows of the grid it fills, from `row` on. `lecture=False` leaves it out in lecture view, where type
-    is large and room is short.
+    is large and room is short. `click`: the name under which a click or tap in the plot is reported, if it is.
     """
 
     x: Axis
@@ -73,9 +73,12 @@ class Panel:
     equal_aspect: bool = False
     title: str = ""
     lecture: bool = True
+    click: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
+        if self.click:
+            check_key(self.click)
         if not (0 <= self.row < 6 and 0 <= self.column < 6):
             raise ValueError(f"panel at row {self.row}, column {self.column}: allowed is 0 to 5.")
         if not 1 <= self.rows <= 6 - self.row:
@@ -181,6 +184,9 @@ class Scene:
 
     def _check_hands(self) -> None:
         keys = {c.key for c in self.controls}
+        clicks = [panel.click for panel in self.panels if panel.click]
+        if len(set(clicks)) != len(clicks):
+            raise ValueError(f"clicks on two panels have one name: {sorted(clicks)}.")
         if sum(isinstance(layer, Draw) for layer in self.layers()) > 1:
             raise ValueError("a scene can hold one layer to draw on.")
         if self.animate is not None and (self.animate.control not in keys or not 0 < self.animate.seconds <= 60):

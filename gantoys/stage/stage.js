@@ -285,6 +285,13 @@ function niceTicks(axis, room, apart) {
   return ticks;
 }
 
+/** The value of an axis at a place in pixels, kept within its limits: the way back from `scale`. */
+function valueAt(axis, from, to, place) {
+  const part = Math.max(0, Math.min(1, (place - from) / (to - from)));
+  const value = axis.log ? axis.lo * (axis.hi / axis.lo) ** part : axis.lo + part * (axis.hi - axis.lo);
+  return Math.max(axis.lo, Math.min(axis.hi, value));
+}
+
 /** Those ticks whose names do not touch, `room` pixels being the length of the axis. */
 function spaced(ticks, axis, room, apart) {
   const at = scale(axis, 0, room);
@@ -907,6 +914,9 @@ function el(tag, attributes = {}, ...children) {
 }
 
 const SPEEDS = [0.5, 1, 2, 4];
+// A growing film: seconds between two messages until that is known, how much longer the frames at hand are made to last,
+// the fewest and the most pictures a second, and how many frames may wait before some are left out to keep up.
+const GROWING = { gap: 0.3, stretch: 1.2, least: 4, most: 60, waiting: 60 };
 const still = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 const TYPING = 'input:not([type=range]),textarea,select,[contenteditable=true],[role=slider],[role=combobox],[role=listbox],[role=textbox]';
 
@@ -914,7 +924,7 @@ class Stage {
   constructor(host, alone = false) {
     Object.assign(this, { host, alone, scene: null, controls: {}, readouts: {}, at: {}, stamp: {}, moves: 0 });
     Object.assign(this, { slots: [], rows: {}, widths: new Map(), memory: new Map(), sprites: new Map(), surfaces: new Map(), palettes: new Map() });
-    Object.assign(this, { held: null, pointed: null, focused: null, active: null, unsaid: new Set(), count: 0, lastMark: null, drawn: null, pictures: 0 });
+    Object.assign(this, { held: null, pointed: null, focused: null, active: null, unsaid: new Set(), count: 0, lastMark: null, clicks: [], drawn: null, pictures: 0 });
     Object.assign(this, { film: { playing: false, speed: 1, loop: false, following: false, carry: 0 }, animation: null, played: new Set() });
     this.token = Math.random().toString(36).slice(2, 10);
     this.build();
@@ -968,6 +978,7 @@ class Stage {
     this.watcher.disconnect();
     cancelAnimationFrame(this.raf);
     clearTimeout(this.reportTimer);
+    clearTimeout(this.clickTimer);
     this.root.remove();
   }
 
@@ -978,12 +989,15 @@ class Stage {
     const fresh = unpack(bytes), old = this.scene, same = old?.key === fresh.key;
     const known = same && old.digest === fresh.digest;
     this.view = fresh.view;
+    this.clicksHeard(this.view.clicks_echo?.[this.token]);
     const clock = fresh.controls.find((c) => c.kind === 'time')?.key;
     if (!known && fresh.append_from !== null && !this.join(fresh, same ? old : null, clock)) return;
+    const held = same && clock ? this.controls[clock]?.values.length : 0;
     const heard = !this.lastMark || (this.view.echo === this.lastMark && !this.reportTimer);
     if (heard) this.unsaid.clear();
     if (!known) this.adopt(fresh, same ? old : null, clock);
     else if (!this.alone) for (const control of this.scene.controls) this.place(control, control, clock);
+    if (clock && this.controls[clock].values.length > (held ?? 0)) this.came(clock, held ?? 0);
     this.takeDrawn(fresh, same);
     this.retheme();
     this.layout();
@@ -1002,6 +1016,17 @@ class Stage {
       this.trigger?.('resync', { have });
     }
     return fits;
+  }
+
+  /** Frames came: those that wait are spread over the time until the next ones, so that the picture moves evenly. */
+  came(clock, held) {
+    const { film } = this, now = performance.now(), gap = (now - (film.last ?? NaN)) / 1000;
+    if (gap < 2) film.gap = film.gap ? film.gap + 0.3 * (gap - film.gap) : gap;
+    film.last = now;
+    const behind = this.controls[clock].values.length - 1 - this.at[clock];
+    const even = behind / (Math.max(0.1, film.gap ?? GROWING.gap) * GROWING.stretch);
+    film.pace = behind > GROWING.waiting ? even : Math.max(GROWING.least, Math.min(GROWING.most, even));
+    if (this.at[clock] >= held - 1) film.carry = 1; // it stood still: the first of them is due
   }
 
   filmName(scene, clock) { return scene.controls.find((c) => c.key === clock)?.film; }
@@ -1270,8 +1295,13 @@ class Stage {
   }
 
   grab(e) {
-    const target = e.target.closest('.gs-handle, .gs-sheet');
+    const target = e.target.closest('.gs-handle, .gs-sheet, .gs-spot');
     if (!target || e.button > 0) return;
+    if (target.classList.contains('gs-spot')) {
+      const [x, y] = this.point(e);
+      this.spot = { name: target.dataset.name, x, y };
+      return;
+    }
     e.preventDefault();
     this.hands.setPointerCapture(e.pointerId);
     const [x, y] = this.point(e), shown = this.shown;
@@ -1309,8 +1339,36 @@ class Stage {
     return this.scene.panels[p]?.layers[l];
   }
 
-  release() {
-    if (this.drawing) {
+  /** A click or tap in a panel that takes them. */
+  tap(e) {
+    const { spot } = this, [x, y] = this.point(e);
+    this.spot = null;
+    if (e.type !== 'pointerup' || Math.hypot(x - spot.x, y - spot.y) > 8 || !this.send) return;
+    const box = this.shown.boxes.find((b) => b.panel.click === spot.name);
+    if (!box) return;
+    const { panel } = box, at = { x: valueAt(panel.x, box.x0, box.x1, x), y: valueAt(panel.y, box.y1, box.y0, y) };
+    this.clicks.push({ n: ++this.count, name: spot.name, ...at });
+    this.sendClicks();
+  }
+
+  /** One message with clicks under way at a time, so that none cuts the work on another short; the rest waits. */
+  sendClicks() {
+    if (this.clickTimer || !this.clicks.length) return;
+    this.clickTimer = setTimeout(() => { this.clickTimer = 0; this.sendClicks(); }, 3000);
+    this.send('clicked', { clicks: this.clicks.slice(0, 8), mark: this.token });
+  }
+
+  clicksHeard(last = 0) {
+    if (!this.clicks.some((click) => click.n <= last)) return;
+    this.clicks = this.clicks.filter((click) => click.n > last);
+    clearTimeout(this.clickTimer);
+    this.clickTimer = 0;
+    this.sendClicks();
+  }
+
+  release(e) {
+    if (this.spot) this.tap(e);
+    else if (this.drawing) {
       this.drawing = null;
       this.sendDrawn(true);
     } else if (this.grip) {
@@ -1444,7 +1502,7 @@ class Stage {
     if (!control) return false;
     const end = control.values.length - 1, behind = end - this.at[key];
     if (!film.playing && !this.chasing()) return false;
-    const pace = film.following ? Math.max(control.fps, behind / 0.3) : control.fps * film.speed;
+    const pace = film.following ? film.pace || control.fps : control.fps * film.speed;
     film.carry += seconds * pace;
     const whole = Math.floor(film.carry);
     film.carry -= whole;
@@ -1572,15 +1630,18 @@ class Stage {
   }
 
   syncHands() {
-    const { handles, drawArea } = this.shown ?? { handles: [] }, count = handles.length + (drawArea ? 1 : 0);
+    const { handles, drawArea } = this.shown ?? { handles: [] };
+    const spots = this.send ? (this.shown?.boxes ?? []).filter((b) => b.panel.click) : [];
+    const under = spots.length + (drawArea ? 1 : 0), count = handles.length + under;
     while (this.hands.children.length > count) this.hands.lastChild.remove();
     while (this.hands.children.length < count) this.hands.append(el('div'));
     [...this.hands.children].forEach((node, i) => {
-      const sheet = drawArea && i === 0, handle = handles[i - (drawArea ? 1 : 0)];
-      const name = sheet ? 'gs-sheet' : `gs-handle gs-along-${handle.layer.axis}`;
+      const spot = spots[i], sheet = drawArea && i === spots.length, handle = handles[i - under];
+      const name = spot ? 'gs-spot' : sheet ? 'gs-sheet' : `gs-handle gs-along-${handle.layer.axis}`;
       if (node.className !== name) { node.className = name; node.style.cssText = ''; }
-      if (sheet) {
-        const { box } = drawArea;
+      if (spot || sheet) {
+        const box = spot ?? drawArea.box;
+        if (spot) node.dataset.name = spot.panel.click;
         Object.assign(node.style, { left: `${box.x0}px`, top: `${box.y0}px`, width: `${box.x1 - box.x0}px`, height: `${box.y1 - box.y0}px` });
       } else {
         node.dataset.id = handle.id;

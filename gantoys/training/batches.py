@@ -20,7 +20,7 @@ from gantoys.maths.distributions import Mixture1D, Mixture2D
 from gantoys.runs.config import Target, TrainConfig
 
 CHUNK = 64
-REAL, NOISE_D, NOISE_G, BETWEEN, INSTANCE_REAL, INSTANCE_FAKE, INSTANCE_G, DATASET, AHEAD = range(9)
+REAL, NOISE_D, NOISE_G, BETWEEN, INSTANCE_REAL, INSTANCE_FAKE, INSTANCE_G, DATASET, AHEAD, FAKE = range(10)
 WEIGHTS, PICTURES = 100, 101  # of the first weights, and of what pictures show
 
 
@@ -34,11 +34,43 @@ def torch_generator(source: np.random.SeedSequence) -> torch.Generator:
     return torch.Generator().manual_seed(int(source.generate_state(1, np.uint64)[0]) >> 1)
 
 
+class Points:
+    """Draws of one law as torch wants them."""
+
+    def __init__(self, law: Target) -> None:
+        self.law = law
+        self._parts: tuple[Tensor, Tensor, Tensor] | None = None
+        if isinstance(law, Mixture1D | Mixture2D) and all(kind == "normal" for kind in law.kinds):
+            # weights up to each normal (K,), centres (K, d), factors (K, d, d)
+            wide = law.factors if isinstance(law, Mixture2D) else law.scales[:, None, None]
+            parts = (np.cumsum(law.weights), law.locs.reshape(-1, law.dim), wide)
+            edges, locs, factors = (torch.from_numpy(np.array(a, np.float32)) for a in parts)
+            self._parts = edges[:-1].contiguous(), locs, factors
+
+    def __call__(self, n: int, source: np.random.SeedSequence) -> Tensor:
+        """New points (n, d)."""
+        if self._parts is not None:
+            return self._normals(n, torch_generator(source), *self._parts)
+        points = self.law.sample(n, np.random.default_rng(source))
+        return torch.from_numpy(np.asarray(points, np.float32).reshape(n, self.law.dim))
+
+    @staticmethod
+    def _normals(n: int, generator: torch.Generator, edges: Tensor, locs: Tensor, factors: Tensor) -> Tensor:
+        """Points of a mixture of normals, the most frequent target: several times as fast as by its own `sample`."""
+        part = torch.bucketize(torch.rand(n, generator=generator), edges, right=True)
+        z = torch.randn(n, locs.shape[1], generator=generator)
+        same = factors[0]
+        if bool((factors == same).all()):
+            return torch.addmm(locs.index_select(0, part), z, same.T)
+        return torch.baddbmm(locs.index_select(0, part).unsqueeze(1), z.unsqueeze(1), factors[part].mT).squeeze(1)
+
+
 class Move(NamedTuple):
     """What one move of a player needs. real (S, n, d), z (S, n, noise_dim), between (S, n / pac, 1) in [0, 1],
     instance_real and instance_fake (S, n, d), standard normal; None where the config does not use it.
 
     ahead (S, 2 n, noise_dim): z with the noise of G's next move after it; z may then be None here, and in that move.
+    fake (S, n, d): generated points that come from a law, in place of z.
     """
 
     real: Tensor | None
@@ -47,6 +79,7 @@ class Move(NamedTuple):
     instance_real: Tensor | None = None
     instance_fake: Tensor | None = None
     ahead: Tensor | None = None
+    fake: Tensor | None = None
 
 
 @dataclass
@@ -70,35 +103,17 @@ class Batches:
     def _dataset(self) -> list[Tensor]:
         """The fixed training set of each seed, (dataset, d)."""
         size = self.config.dataset
-        return [self._fresh(size, entropy(s, 0, DATASET, 0)) for s in self.seeds]
-
-    def _fresh(self, n: int, source: np.random.SeedSequence) -> Tensor:
-        """New real points (n, d)."""
-        law = self._target
-        if isinstance(law, Mixture1D | Mixture2D) and all(kind == "normal" for kind in law.kinds):
-            return self._normals(n, torch_generator(source))
-        points = law.sample(n, np.random.default_rng(source))
-        return torch.from_numpy(np.asarray(points, np.float32).reshape(n, law.dim))
+        return [self._real(size, entropy(s, 0, DATASET, 0)) for s in self.seeds]
 
     @cached_property
-    def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Of a mixture of K normals: weights up to each (K,), centres (K, d), factors (K, d, d)."""
-        law = self._target
-        assert isinstance(law, Mixture1D | Mixture2D)
-        factors = law.factors if isinstance(law, Mixture2D) else law.scales[:, None, None]
-        parts = (np.cumsum(law.weights), law.locs.reshape(-1, law.dim), factors)
-        edges, locs, wide = (torch.from_numpy(np.array(a, np.float32)) for a in parts)
-        return edges[:-1].contiguous(), locs, wide
+    def _real(self) -> Points:
+        return Points(self._target)
 
-    def _normals(self, n: int, generator: torch.Generator) -> Tensor:
-        """Points of a mixture of normals, the most frequent target: several times as fast as by its own `sample`."""
-        edges, locs, factors = self._parts
-        part = torch.bucketize(torch.rand(n, generator=generator), edges, right=True)
-        z = torch.randn(n, locs.shape[1], generator=generator)
-        same = factors[0]
-        if bool((factors == same).all()):
-            return torch.addmm(locs.index_select(0, part), z, same.T)
-        return torch.baddbmm(locs.index_select(0, part).unsqueeze(1), z.unsqueeze(1), factors[part].mT).squeeze(1)
+    @cached_property
+    def _fake(self) -> Points:
+        law = self.config.fake()
+        assert law is not None
+        return Points(law)
 
     def _draw(self, kind: int, move: int, seed: int, index: int) -> Tensor:
         c, source = self.config, entropy(seed, self._chunk, kind, move)
@@ -107,7 +122,9 @@ class Batches:
             if c.dataset:
                 chosen = torch.randint(c.dataset, (n,), generator=torch_generator(source))
                 return self._dataset[index][chosen].view(CHUNK, c.batch, -1)
-            return self._fresh(n, source).view(CHUNK, c.batch, -1)
+            return self._real(n, source).view(CHUNK, c.batch, -1)
+        if kind == FAKE:
+            return self._fake(n, source).view(CHUNK, c.batch, -1)
         generator = torch_generator(source)
         if kind == BETWEEN:
             return torch.rand(CHUNK, c.batch // c.pac, 1, generator=generator)
@@ -143,11 +160,12 @@ class Batches:
         ahead = ahead and now.g_steps > 0 and move == now.d_steps - 1 and now.order == "alternating"
         return Move(
             self._get(REAL, move, step),
-            None if ahead else self._get(NOISE_D, move, step),
+            None if ahead or now.fake_law else self._get(NOISE_D, move, step),
             self._get(BETWEEN, move, step) if now.gp or now.gp0 else None,
             self._get(INSTANCE_REAL, move, step) if noisy else None,
             self._get(INSTANCE_FAKE, move, step) if noisy else None,
             self._ahead(move, step) if ahead else None,
+            self._get(FAKE, move, step) if now.fake_law else None,
         )
 
     def _ahead(self, move: int, step: int) -> Tensor:

@@ -168,6 +168,9 @@ class ClosedForm:
     def _generate(self, move: Move) -> None:
         """Points for D's move; where G moves next, its points too: G is the same for both, and one pass is cheaper."""
         self.ahead = move.ahead is not None
+        if move.fake is not None:
+            self.x_fake.copy_(self._own(move.fake))
+            return
         if move.ahead is None:
             assert move.z is not None
             self.first.take(self._own(move.z))

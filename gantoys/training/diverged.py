@@ -8,15 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantoys.maths.losses import LOSSES
-from gantoys.runs.config import TrainConfig
+from gantoys.runs.causes import cause
 from gantoys.training.closed_form import ClosedForm
 from gantoys.training.game import Game
 from gantoys.training.player import Player
 from gantoys.training.reference import Reference
 
 EXPLODED = 1e5  # a weight beyond it: useful ones are below 100
-FAST = {"adam": 0.05, "rmsprop": 0.05, "sgd": 1.0, "momentum": 0.5}  # learning rates that are rarely survived
 
 
 class Diverged(Exception):
@@ -62,9 +60,9 @@ def located(
         for i in set(seeds) - set(found):
             fault = _fault(game, passes, i)
             if fault:
-                found[i] = Diverged(game.taken, fault, cause(now))
+                found[i] = Diverged(game.taken, fault, cause(now).words)
     for i in set(pictures) - set(found):
-        found[i] = Diverged(game.taken, "a picture holds what is no finite number", cause(game.now))
+        found[i] = Diverged(game.taken, "a picture holds what is no finite number", cause(game.now).words)
     return found
 
 
@@ -81,19 +79,3 @@ def _fault(game: Game, passes: ClosedForm | Reference, seed: int) -> str:
             if flat is player.theta and largest >= EXPLODED:
                 return f"{name} passed {EXPLODED:g}"
     return ""
-
-
-def cause(now: TrainConfig) -> str:
-    """What in the fields in force is known to end like this."""
-    bounded = now.clip or now.spectral_norm or now.gp or now.gp0 or now.r1 or now.r2
-    for who, rate in (("D", now.lr_d), ("G", now.lr_g)):
-        if rate >= FAST[now.optimiser]:
-            return f"the learning rate of {who} is {rate:g}, far too large for {now.optimiser}"
-    if LOSSES[now.loss].lipschitz and not bounded:
-        return "nothing bounds the critic of this loss: it needs a gradient penalty, clipping or spectral norm"
-    weight, name = max((getattr(now, k), k) for k in ("gp", "gp0", "r1", "r2", "consensus", "historical_averaging"))
-    if weight * now.lr_d > 0.02:
-        return f"the weight of {name} is {weight:g}, too large for this learning rate"
-    if now.loss == "maximum-likelihood" or now.loss.startswith("f-"):
-        return "this loss grows exponentially with D's output: smaller learning rates, or R1, hold it"
-    return "D and G answer each other too strongly: smaller learning rates, or R1, calm them"

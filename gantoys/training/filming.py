@@ -111,7 +111,7 @@ def _film(
                 member=m, part=names.of(names.part, m),
             )  # fmt: skip
         if start is not None and films is not None:
-            for m in wanted:
+            for m in films:
                 _copy(films[m], start, writers[m])
         begin = time.perf_counter() - (start.seconds if start is not None else 0.0)
         try:
@@ -174,6 +174,11 @@ def _start(
     config: TrainConfig, group: range, wanted: range, names: Names, store: Store | None
 ) -> tuple[State | None, dict[int, Film]]:
     """The newest state from which the group can go on, and the films with all frames until there."""
+    if store is not None and config.slow is not None:
+        # a film in slow motion begins there: it needs no frames of what came before
+        return store.state_before(config, group, config.slow), {}
+    if store is not None and config.eigenvalues:
+        return store.state_before(config, group, config.steps - 1), {}
     if store is None or names.source is None:
         return None, {}
     due, films, last, shared = config.recorded_steps(), {}, config.steps, config.steps

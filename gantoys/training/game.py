@@ -105,7 +105,10 @@ class Game:
         self._taken()
 
     def moments(self, *, watched: bool = True) -> Iterator[Moment]:
-        """One step, moment by moment; when it is exhausted it has done what `step` does, to the last bit."""
+        """One step, moment by moment; when it is exhausted it has done what `step` does, to the last bit.
+
+        The last moment comes when the step has been taken.
+        """
         now, noise, passes = self.now, self.noise(), self.passes
         if now.order == "simultaneous":
             move = self.batches.for_d(now, self.taken, 0)
@@ -127,14 +130,14 @@ class Game:
                 if watched:
                     yield from self._looks()
                 self._move_d()
-                if watched:
+                if watched and (now.g_steps or k + 1 < now.d_steps):
                     yield Moment("D moves")
             for k in range(now.g_steps):
                 passes.gradient_g(now, self._for_g(k), noise)
                 self._move_g()
         self._taken()
-        if watched and now.g_steps:
-            yield Moment("G moves")
+        if watched:
+            yield Moment("G moves" if now.g_steps else "D moves")
 
     def _for_d(self, move: int) -> Move:
         return self.batches.for_d(self.now, self.taken, move, ahead=self._ahead)

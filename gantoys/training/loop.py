@@ -11,7 +11,7 @@ from gantoys.runs.config import TrainConfig
 from gantoys.runs.groups import groups
 from gantoys.training.batches import CHUNK
 from gantoys.training.diverged import Diverged, healthy, located
-from gantoys.training.game import Game
+from gantoys.training.game import Game, Moment
 from gantoys.training.record import Frame, Recorder
 
 __all__ = ["Diverged", "checkpoint_every", "groups", "train"]
@@ -53,9 +53,11 @@ def train(
     run = _Run(config, members, device)
     if start is not None:
         run.restore(start)
+        if config.slow is not None and run.game.taken > config.slow:
+            raise ValueError(f"the state is one of step {run.game.taken}, later than slow motion begins")
     every = checkpoint_every(config)
     due = [int(s) for s in config.recorded_steps() if start is None or s > run.game.taken]
-    for wanted in due:
+    for wanted in due if config.slow is None else [config.slow]:
         while run.game.taken < wanted:
             if should_stop():
                 run.check()
@@ -67,6 +69,15 @@ def train(
             if keep is not None and not run.diverged and run.game.taken % every == 0:
                 keep(run.game.taken, run.state())
         yield run.frames()
+    if config.slow is not None:
+        begin = run.state()
+        while run.game.taken < config.steps:
+            if should_stop():
+                run.check()
+                if keep is not None and not run.diverged:
+                    keep(config.slow, begin)  # the film begins there anew
+                return
+            yield from run.slowly()
 
 
 class _Run:
@@ -100,6 +111,22 @@ class _Run:
         if until % CHUNK == 0:
             self.check()
 
+    def slowly(self) -> Iterator[tuple[Frame | Diverged, ...]]:
+        """Take one step, and the picture of each of its moments; the last one is that of the step. As `frames`."""
+        before, moments = self.game.taken, self.game.moments()
+        pictures: list[tuple[Frame, ...]] = []
+        while True:
+            with torch.inference_mode(self.inference), torch.set_grad_enabled(False):
+                moment = next(moments)
+            if self.game.taken > before:
+                break
+            pictures.append(self.recorder.frames(moment=moment))
+        last = self.frames(moment)
+        if spoilt := {i for frames in pictures for i in _spoilt(frames)} & set(self.alive):
+            self.check(spoilt)
+        for frames in (*pictures, last):
+            yield tuple(self.diverged.get(i, frame) for i, frame in enumerate(frames))
+
     def check(self, pictures: Iterable[int] = ()) -> None:
         """Take note of the seeds that have diverged, and of the state to look from the next time. Raises `Diverged`
         when all have. pictures: seeds whose pictures show it."""
@@ -113,12 +140,18 @@ class _Run:
                 raise last
         self._safe = self.state()
 
-    def frames(self) -> tuple[Frame | Diverged, ...]:
-        """The pictures now, or what stands in their place. Raises `Diverged` when no seed is left."""
+    def frames(self, moment: Moment | None = None) -> tuple[Frame | Diverged, ...]:
+        """The pictures now, or what stands in their place; moment: what has just happened, in slow motion. Raises
+        `Diverged` when no seed is left."""
         if not healthy(self.game, self.alive):
             self.check()
-        frames = self.recorder.frames(gradients=self.game.taken > 0)
-        spoilt = [i for i, f in enumerate(frames) if not all(np.all(np.isfinite(a)) for a in f.arrays.values())]
+        frames = self.recorder.frames(gradients=self.game.taken > 0, moment=moment)
+        spoilt = _spoilt(frames)
         if set(spoilt) & set(self.alive):
             self.check(spoilt)
         return tuple(self.diverged.get(i, frame) for i, frame in enumerate(frames))
+
+
+def _spoilt(frames: Iterable[Frame]) -> list[int]:
+    """The seeds whose pictures hold what is no finite number."""
+    return [i for i, f in enumerate(frames) if not all(np.all(np.isfinite(a)) for a in f.arrays.values())]

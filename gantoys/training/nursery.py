@@ -17,6 +17,7 @@ import contextlib
 import gc
 import json
 import os
+import select
 import selectors
 import signal
 import sys
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 COMPLAINT_BYTES = 4096
+LOOK_SECONDS = 0.2
 LAST_SECONDS = 5.0  # longer than a worker takes to end by force
 
 
@@ -164,11 +166,29 @@ def warm() -> None:
         pass
 
 
+def _end_with_parent(watch: bool) -> None:
+    """While torch is imported nobody reads requests: look now and then whether somebody could still send one."""
+    if not watch:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        return
+    pipe = select.poll()
+    pipe.register(0, 0)  # nothing but that its other end is closed
+
+    def look(*_: object) -> None:
+        if pipe.poll(0):
+            os._exit(3)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
+
+
 def main() -> None:
     """Warm up, then serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides what becomes of us
     nursery = Nursery()
+    _end_with_parent(True)
     warm()
+    _end_with_parent(False)
     gc.collect()
     gc.freeze()  # objects that the collector does not touch stay in memory that all workers share
     with contextlib.suppress(BrokenPipeError):  # nobody listens any more

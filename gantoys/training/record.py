@@ -17,13 +17,16 @@ from gantoys.maths.losses import LOSSES, log_ratio
 from gantoys.metrics.histogram import js as estimated_js
 from gantoys.metrics.histogram import rarity_of
 from gantoys.runs.config import Target, TrainConfig
-from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE
+from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE, seen_count
+from gantoys.runs.moments import MOMENTS
 from gantoys.training import line
 from gantoys.training.batches import PICTURES, entropy, torch_generator
 from gantoys.training.closed_form import ClosedForm
-from gantoys.training.game import Game
+from gantoys.training.fixed_law import FixedLaw
+from gantoys.training.game import Game, Moment
 from gantoys.training.layers import pack
 from gantoys.training.reference import Reference
+from gantoys.training.stability import spectrum
 
 ROOM = 1.15  # side of the picture, in sides of the target's own box
 MESH_REACH = 2.0  # the noise grid ends at so many standard deviations
@@ -59,6 +62,9 @@ class View:
         target = config.target()
         real, noise = _drawn(config, config.shown, config.seed + member, 0)
         low, high = _room(np.asarray(target.box, float))
+        if (law := config.fake()) is not None:
+            ends = _room(np.asarray(law.box, float))
+            low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
         if config.dim == 2:
             axes = [np.linspace(a, b, config.grid) for a, b in zip(low, high, strict=True)]
             return cls(real, noise, axes[0], axes[1], np.empty(0))
@@ -148,31 +154,59 @@ class Recorder:
         if c.dim == 2:
             self.rarity = [rarity_of(c.target(), view.real) for view in self.views]
             self.rare_real = [rare(view.real, True) for rare, view in zip(self.rarity, self.views, strict=True)]
-        if c.dim == 1:
+        edges = self.views[0].edges if c.dim == 1 else None
+        self.law = FixedLaw(game, self.real, edges) if c.fake_law else None
+        if c.dim == 1 and self.law is None:
             z, self.mass = line.nodes(c.noise, c.noise_dim)
             self.nodes = tensor(z).expand(seeds, -1, -1)
 
-    def frames(self, gradients: bool = True) -> tuple[Frame, ...]:
-        """The picture of each seed now. gradients: whether moves have been made whose gradients can be told."""
+    def frames(self, gradients: bool = True, moment: Moment | None = None) -> tuple[Frame, ...]:
+        """The picture of each seed now. gradients: whether moves have been made whose gradients can be told. moment:
+        what happens, in slow motion; none is a whole picture."""
         with torch.no_grad():
             taken = self._taken()
         game, found = self.game, []
         norms = {"grad_d": game.d.gradient_norms(), "grad_g": game.g.gradient_norms()}
         taken |= {k: (v if gradients else torch.zeros_like(v)) for k, v in norms.items()}
         taken["arrows"] = self._arrows(taken["samples"])
+        if self.law is not None:
+            taken["slopes"] = self.law.slopes()
+        if game.config.slow is not None:
+            taken |= self._seen(moment)
         told = {k: v.cpu().numpy() for k, v in taken.items()}
         for i, view in enumerate(self.views):
             own = {k: v[i] for k, v in told.items()}
             arrays = self._judged(own, view)
+            if game.config.eigenvalues:
+                told_own, told_step = spectrum(game, game.config.eigenvalues, i)
+                arrays |= {"eigenvalues": told_own, "step_eigenvalues": told_step}
             if game.config.dim == 2:
                 arrays["js"] = self._js(i, own["samples"])
             found.append(Frame(game.taken, {"step": game.taken, **arrays}))
         return tuple(found)
 
+    def _seen(self, moment: Moment | None) -> dict[str, Tensor]:
+        """What D looks at in a moment, and what it says: (S, ...) each."""
+        c, like, seeds = self.game.config, self.game.g.theta, len(self.game.members)
+        count = seen_count(c)
+        out = {
+            "moment": like.new_full((seeds,), 0 if moment is None else MOMENTS.index(moment.what)),
+            "seen": like.new_zeros(seeds, count, c.dim),
+            "said": like.new_zeros(seeds, count),
+            "told": like.new_zeros(seeds),
+        }
+        if moment is not None and moment.points is not None and moment.logits is not None:
+            said = moment.logits.squeeze(-1)
+            out["seen"] = moment.points[:, :count]
+            out["said"] = said.repeat_interleave(c.pac, 1)[:, :count]
+            ratio = log_ratio(LOSSES[self.game.now.loss], said.cpu().numpy().astype(float))
+            out["told"] = torch.sigmoid(said.double() if ratio is None else torch.from_numpy(ratio)).mean(1)
+        return out
+
     def _taken(self) -> dict[str, Tensor]:
         """What the networks say: (S, ...) each."""
         game, c = self.game, self.game.config
-        samples = game.generated(self.noise)
+        samples = game.generated(self.noise) if self.law is None else self.law.samples
         real, fake = pack(self.real[:, : self.even], c.pac), pack(samples[:, : self.even], c.pac)
         if self.compares:
             beside_real, beside_fake = self._beside()
@@ -186,8 +220,10 @@ class Recorder:
             "a_real": said[0],
             "a_fake": said[1],
             "logits": said[2].squeeze(-1),
-            "mesh": game.generated(self.mesh),
         }
+        if self.law is not None:
+            return out
+        out["mesh"] = game.generated(self.mesh)
         return out | ({"nodes": game.generated(self.nodes).squeeze(-1)} if c.dim == 1 else {})
 
     @torch.no_grad()
@@ -234,14 +270,16 @@ class Recorder:
                 "d_fake": np.mean(_sigmoid(ratio[1])),
             }
             if c.dim == 1:
-                mass = line.pushed(arrays.pop("nodes"), self.mass, view.edges)
+                fixed = self.law.mass if self.law is not None else None
+                mass = fixed if fixed is not None else line.pushed(arrays.pop("nodes"), self.mass, view.edges)
                 arrays["density"] = mass[1:-1] / (view.grid_x[1] - view.grid_x[0])
                 arrays["js"] = line.js(view.real_mass, mass)
                 over = log_ratio(loss, own["logits"])
                 arrays["value"] = line.value(view.real_mass, mass, own["logits"] if over is None else over)
                 return arrays
             arrays["logits"] = own["logits"].reshape(c.grid, c.grid)
-            arrays["mesh"] = own["mesh"].reshape(MESH, MESH, 2)
+            if self.law is None:
+                arrays["mesh"] = own["mesh"].reshape(MESH, MESH, 2)
             arrays["value"] = -np.mean(np.logaddexp(0, -ratio[0])) - np.mean(np.logaddexp(0, ratio[1]))
         return arrays
 

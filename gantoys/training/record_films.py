@@ -1,21 +1,28 @@
-"""Records the film of the start page again, from its config: `python -m gantoys.training.record_start`."""
+"""Records the films that come with gantoys: `python -m gantoys.training.record_films [NAME ...]`, or else all."""
 
-from gantoys.metrics.modes import mode_report
+import sys
+
 from gantoys.runs.film import Film
-from gantoys.runs.presets import START, START_FILM
+from gantoys.runs.recordings import FOLDER, RECORDINGS, path
 from gantoys.training.worker import record
 
 
-def main() -> None:
-    """Train `START`, write `START_FILM`, and say what came of it."""
-    START_FILM.parent.mkdir(parents=True, exist_ok=True)
-    record(START, START_FILM)
-    film = Film.load(START_FILM)
-    report = mode_report(film.samples[-1], START.target())
-    size = START_FILM.stat().st_size / 1e6
-    print(f"{START_FILM}: {film.status}, {len(film)} frames, {size:.2f} MB, {film.seconds[-1]:.1f} s of training")
-    print(f"modes covered at the end: {report.modes} of {len(report.counts)}; of high quality: {report.quality:.1%}")
+def main(names: list[str]) -> int:
+    """Train each recording's config, write its film, and say what came of it. Returns 2 for an unknown name."""
+    unknown = [name for name in names if name not in RECORDINGS]
+    if unknown:
+        print(f"there is no recording {unknown[0]!r}; there are: {', '.join(RECORDINGS)}", file=sys.stderr)
+        return 2
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in names or RECORDINGS:
+        to = path(name)
+        part = to.with_suffix(".part")
+        record(RECORDINGS[name], to, part)
+        film = Film.load(to)
+        size = to.stat().st_size / 1e6
+        print(f"{name}: {film.status}, {len(film)} frames, {size:.2f} MB, {film.seconds[-1]:.1f} s of training")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -129,8 +129,11 @@ class Reference:
     # --- points
 
     def _made(self, theta: Tensor, move: Move, noise: float, *, learning: bool) -> Tensor:
-        assert move.z is not None
-        fake = self.g.network(theta, move.z, self.g.memory, learning=learning)[0]
+        if move.fake is not None:
+            fake = move.fake
+        else:
+            assert move.z is not None
+            fake = self.g.network(theta, move.z, self.g.memory, learning=learning)[0]
         if move.instance_fake is not None:
             fake = fake + noise * move.instance_fake
         return pack(fake, self.pac)
@@ -174,13 +177,22 @@ class Reference:
         """Writes both gradients at once with the consensus term: v + gamma grad |v|^2 / 2 (Mescheder et al. 2017)."""
         theta = self.g.theta.detach().requires_grad_(True)
         psi = self.d.theta.detach().requires_grad_(True)
+        grad_g, grad_d = self.gradients(now, theta, psi, move, noise)
+        self.g.grad.copy_(grad_g.detach())
+        self.d.grad.copy_(grad_d.detach())
+
+    def gradients(
+        self, now: TrainConfig, theta: Tensor, psi: Tensor, move: Move, noise: float, *, again: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Both gradients where the players stand at theta and psi, consensus included. again: to be differentiated."""
         real, fake = self._seen(move, noise), self._made(theta, move, noise, learning=True)
         assert real is not None
         (v_d,) = torch.autograd.grad(
             self.loss_d(now, psi, real, fake, move.between, learning=True), psi, create_graph=True
         )
         (v_g,) = torch.autograd.grad(self.loss_g(now, psi, real, fake), theta, create_graph=True)
+        if not now.consensus:
+            return v_g, v_d
         length = now.consensus / 2 * (v_d.square().sum() + v_g.square().sum())
-        more_g, more_d = torch.autograd.grad(length, (theta, psi))
-        self.g.grad.copy_((v_g + more_g).detach())
-        self.d.grad.copy_((v_d + more_d).detach())
+        more_g, more_d = torch.autograd.grad(length, (theta, psi), create_graph=again)
+        return v_g + more_g, v_d + more_d

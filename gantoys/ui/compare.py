@@ -14,7 +14,8 @@ from gantoys.pictures.compare_clock import Shot, common_clock
 from gantoys.pictures.compare_state import CHANGES, MOST_SEEDS, CompareState, Entrant, entrants
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
-from gantoys.service.run_service import Busy, Run, ask, service
+from gantoys.runs.recordings import recording
+from gantoys.service.run_service import Busy, Run, ask, outlook, service
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
 from gantoys.ui.frame import Page
@@ -48,6 +49,9 @@ class Comparison:
         """Asks for the films of all configs at once; False, and a sentence for the page, when it cannot be done."""
         self.page.put(f"trouble-{purpose}", None)
         runs = self._runs()
+        asked = {config.digest() for config in configs}
+        # a recording gives way to the run that is asked for
+        self.page.put("films", {k: film for k, film in (self.page.get("films") or {}).items() if k not in asked})
         for k, config in enumerate(configs):
             try:
                 # a watcher of its own for each place, so that asking for one does not let go of the other
@@ -73,7 +77,7 @@ class Comparison:
             growing = run is not None and not run.status().ended  # asked before reading, which then misses nothing
             held = _joined(held, run) if run is not None else None
             if not growing and (held is None or held.status == "running"):
-                held = service().store.find(config) or held
+                held = service().store.find(config) or held or recording(config)
             if held is not None:
                 rest = {k: v for k, v in films.items() if k != digest}
                 self.page.put("films", dict([*rest.items()][-KEPT + 1 :]) | {digest: held})
@@ -108,7 +112,9 @@ class Comparison:
         count = len(common_clock(shots).steps)
         behind = min(self._held(name), count)
         self._sent(name, count)
-        return picture.scene(state, shots, name=name, autoplay=whole and state.step == 0, behind=behind)
+        return picture.scene(
+            state, shots, name=name, autoplay=whole and state.step == 0, behind=behind, lecture=self.page.lecture
+        )
 
     def _held(self, name: str) -> int:
         """How many positions of the clock the browser surely holds: a busy one skips messages."""
@@ -166,16 +172,23 @@ class Comparison:
         """How it stands with one run, in words."""
         asked, shot = self._run(run.config), self.shot(run.config)
         if asked is None:
-            return "" if shot.film is not None else ": not trained here yet"
+            return "" if shot.film is not None else f": not trained here yet; {self._outlook(run)}"
         status = asked.status()
         if status.state == "queued":
-            return f": waits, {status.position} run(s) before it"
+            return f": {status.words}"
         if shot.film is None:
             return ": starts" if not status.ended else f": {status.message}"
         step = int(shot.film.step[-1])
         if status.ended:
             return f": {status.message}" if status.message else ""
         return f": step {step:,} of {run.config.steps:,}"
+
+    def _outlook(self, run: Entrant) -> str:
+        """What asking for a run would come to."""
+        status = outlook(run.config, _session())
+        if status.state in ("failed", "done"):
+            return status.message or "its film is ready"
+        return f"{status.words} if asked for now" if status.position else "it would begin at once"
 
     def more(self, page: Page[CompareState]) -> None:
         """What all runs share."""

@@ -19,6 +19,7 @@ from gantoys.service import exports, mp4
 from gantoys.service.run_service import service
 from gantoys.service.weights import stored_weights
 from gantoys.stage.page import standalone
+from gantoys.stage.scene import Scene
 from gantoys.ui.frame import _literal
 
 KEPT_BYTES = 24_000_000  # of files that were made, for others who ask for the same; one has some 2 MB
@@ -44,7 +45,10 @@ class Form:
 
 
 def _page(film: Film, step: int) -> str:
-    scene = film_scene(film, 0, name=film.config.digest()[:16], autoplay=True)
+    return _written(film_scene(film, 0, name=film.config.digest()[:16], autoplay=True), film)
+
+
+def _written(scene: Scene, film: Film) -> str:
     return standalone(scene, title=f"A GAN learns {target_name(film)}")
 
 
@@ -70,15 +74,19 @@ FORMS = {
 }
 
 
-def downloads(film: Film, step: int, *, key: str = "keep") -> None:
-    """The buttons that keep `film`, the command line that trains it again, and the weights at `step` (steps taken)."""
+def downloads(film: Film, step: int, *, key: str = "keep", scene: Callable[[], Scene] | None = None) -> None:
+    """The buttons that keep `film`, the command line that trains it again, and the weights at `step` (steps taken).
+
+    scene: what the web page shows, such as the views that are on screen; made when it is asked for. Else the film as
+    it is usually drawn.
+    """
     name = f"gantoys-{film.config.digest()[:10]}-seed-{film.seed}"
     columns = [column for _ in range(0, len(FORMS), 2) for column in st.columns(2)]  # on a phone in this order too
     for column, form in zip(columns, FORMS.values(), strict=False):
         at = f"-step-{film.step[exports.frame_at(film, step)]}" if form.at_step and len(film) else ""
         column.download_button(
             form.label,
-            data=_later(form, film, step),
+            data=_later(form, film, step) if form.key != "page" or scene is None else _with(scene, film),
             file_name=f"{name}-{form.key}{at}.{form.ending}",
             mime=form.mime,
             key=f"{key}:{form.key}",
@@ -120,7 +128,8 @@ def uploaded_film(key: str = "open-film") -> Film | None:
             except OSError as error:  # a disk that is full or only read
                 st.session_state[f"{key}:trouble"] = f"the film cannot be opened here: {error.strerror}"
     if st.session_state.get(f"{key}:trouble"):
-        st.warning(_literal(_sentence(st.session_state[f"{key}:trouble"])), icon=None)
+        words = _sentence(st.session_state[f"{key}:trouble"]) + " What is on screen stays."
+        st.warning(_literal(words), icon=None)
     found: Film | None = st.session_state.get(f"{key}:film")
     return found
 
@@ -159,6 +168,10 @@ def _sentence(text: str) -> str:
 
 _made: OrderedDict[tuple[str, bytes], str | bytes] = OrderedDict()
 _making = threading.Lock()
+
+
+def _with(scene: Callable[[], Scene], film: Film) -> Callable[[], str]:
+    return lambda: _written(scene(), film)
 
 
 def _later(form: Form, film: Film, step: int) -> Callable[[], str | bytes]:

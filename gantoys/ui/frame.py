@@ -98,19 +98,20 @@ class Page(Generic[StateT]):
         beside: Callable[[], None] | None = None,
         every: float | None = None,
         on_resync: Callable[[], None] | None = None,
+        on_click: component.Clicked | None = None,
     ) -> None:
         """The stage with `build(state)` (given `drawn` too when the picture can be drawn on), then the chips.
 
         `more` draws the controls that are not needed at first; `beside` draws what stands between chips and controls.
         `every`: seconds after which the picture is built again by itself; `on_resync` is called when the browser asks
-        for the whole film.
+        for the whole film; `on_click(name, x, y)` when a panel with that `click` was clicked at (x, y).
         """
-        st.fragment(_top, run_every=every)(self, build, more, beside, on_resync)
+        st.fragment(_top, run_every=every)(self, build, more, beside, on_resync, on_click)
 
     def _moved(self, values: dict[str, float], moved: str | None) -> None:
         self.change(**self.state.moved(values, moved))
 
-    def _mount(self, build: Build) -> None:
+    def _mount(self, build: Build, on_click: component.Clicked | None = None) -> None:
         scene = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
         move = self.get("move")
         if move is not None:
@@ -122,6 +123,7 @@ class Page(Generic[StateT]):
             lecture=self.lecture,
             on_values=self._moved,
             on_drawn=lambda curve, done: self.put("drawn", curve),
+            on_click=on_click,
         )
 
     def _height(self) -> int:
@@ -301,10 +303,11 @@ def _top(
     more: Callable[[Page[Any]], None] | None,
     beside: Callable[[], None] | None,
     on_resync: Callable[[], None] | None,
+    on_click: component.Clicked | None,
 ) -> None:
     if on_resync is not None and component.asks_for_all(page.stage_key):
         on_resync()
-    page._mount(build)
+    page._mount(build, on_click)
     page._chips()
     if beside is not None:
         beside()

@@ -21,12 +21,14 @@ Films = tuple[Film | None, ...]
 class Screen:
     """What is on screen: a config, and the films of its seeds as far as they are known.
 
-    take: a new number for each training, so that the browser begins anew and follows the newest frame.
+    take: a new number for each training, so that the browser begins anew and follows the newest frame. film_of_file:
+    whether the visitor opened the film from a file.
     """
 
     config: TrainConfig
     films: Films = ()
     take: int = 0
+    film_of_file: bool = False
 
     @property
     def begun(self) -> bool:

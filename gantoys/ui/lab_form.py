@@ -29,7 +29,7 @@ def forms(config: TrainConfig, adopt: Adopt, key: str, further: Mapping[str, Cal
 
 
 def _form(group: type[BaseModel], config: TrainConfig, adopt: Adopt, key: str) -> None:
-    names = [name for name in group.model_fields if name != "changes"]
+    names = [name for name in group.model_fields if name not in ("changes", "slow")]
     for begin in range(0, len(names), COLUMNS):
         columns = st.columns(COLUMNS, vertical_alignment="bottom")
         for column, name in zip(columns, names[begin : begin + COLUMNS], strict=False):

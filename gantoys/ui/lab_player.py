@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from gantoys.pictures.lab import lab_scene, waiting_scene
 from gantoys.pictures.lab_seeds import seeds_scene, whole
 from gantoys.pictures.lab_state import LabState, branch_fields, differing, write_run
@@ -13,6 +15,7 @@ from gantoys.service.run_service import Busy, Run, ask, outlook
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
 from gantoys.ui.lab_films import Screen, Sent, joined, session, stored
+from gantoys.ui.lab_slow import Slow
 
 POLL_SECONDS, POLL_SEEDS_SECONDS = 0.3, 0.8
 
@@ -48,6 +51,8 @@ class Player:
     @property
     def every(self) -> float | None:
         """How often the page must look again: only while a run is under way."""
+        if not self.running and self.slow.running:
+            return POLL_SECONDS
         if not self.running:
             return None
         return POLL_SEEDS_SECONDS if self.side_by_side else POLL_SECONDS
@@ -63,6 +68,17 @@ class Player:
         films = self.screen.films
         film = films[self._member(len(films))] if films else None
         return film if film is not None and len(film) else None
+
+    @property
+    def slow(self) -> Slow:
+        """Some steps of it in slow motion."""
+        return Slow(self.page, self.screen.config, self._member(self.screen.config.seeds))
+
+    @property
+    def step(self) -> int:
+        """The step on screen: that of the picture nearest to the state's."""
+        film, wanted = self.film, self.page.state.step
+        return int(film.step[np.argmin(np.abs(film.step.astype(float) - wanted))]) if film is not None else wanted
 
     def _member(self, seeds: int) -> int:
         return max(0, min(self.page.state.member, seeds) - 1)
@@ -92,7 +108,7 @@ class Player:
         """The settings of a config; keep: leave the film on screen where it is, if there is one."""
         self.page.put("trouble", None)
         begun = self.screen.begun or self.running
-        if not self.page.change(run=write_run(config), **({} if keep else {"step": 0})):
+        if not self.page.change(run=write_run(config), **({} if keep else {"step": 0, "slow": False, "moment": 0})):
             self.page.put("trouble", "These settings do not fit into a link: choose a shorter target.")
             return
         if keep and begun:
@@ -108,7 +124,7 @@ class Player:
         before = self.screen
         self.page.put("trouble", None)
         member = min(self.page.state.member, config.seeds)
-        self.page.change(run=write_run(config), step=step, member=member)
+        self.page.change(run=write_run(config), step=step, member=member, slow=False, moment=0)
         same = (
             before.config == config
             and before.begun
@@ -122,9 +138,10 @@ class Player:
         self.page.put("complete", None)
         self.resync()
 
-    def branch(self, **fields: Any) -> None:
-        """Goes on from the step on screen with other values of some fields."""
-        step, now = self.page.state.step, self.screen.config.at(self.page.state.step)
+    def branch(self, at: int | None = None, **fields: Any) -> None:
+        """Goes on from the step on screen, or from step `at`, with other values of some fields."""
+        step = self.step if at is None else at
+        now = self.screen.config.at(step)
         new = {name: value for name, value in fields.items() if value != getattr(now, name)}
         try:
             self.train(self.screen.config.branched(step, **new), step)
@@ -133,7 +150,7 @@ class Player:
 
     def one_step(self) -> None:
         """One more step than on screen, and no further."""
-        step, config = self.page.state.step, self.screen.config
+        step, config = self.step, self.screen.config
         kept = [change.model_dump() for change in config.changes if change.step <= step]
         try:
             self.train(config.changed(steps=step + 1, changes=kept), step + 1)
@@ -145,15 +162,37 @@ class Player:
         if self.run is not None:
             self.run.leave()
         self.page.put("run", None)
+        if not self.screen.begun:  # back to what was there
+            config, before = self.screen.config, self.page.get("before")
+            self.page.put("screen", before if before is not None else Screen(config, stored(config)))
+            self.resync()
 
-    def outlook(self) -> str:
-        """What training the settings would come to, before anybody asks for it."""
+    def outlook(self, *, brief: bool = False) -> str:
+        """What training the settings would come to, before anybody asks for it; brief: the bare figures only."""
         status = outlook(self.page.state.config, session())
         if status.state == "failed":
-            return f"{status.message[:1].upper()}{status.message[1:].rstrip('.')}."
+            return f"{' ' if brief else ''}{status.message[:1].upper()}{status.message[1:].rstrip('.')}."
         takes = f" It would take about {max(1, round(status.left))} s." if status.left is not None else ""
         waits = f" Now it would be {status.words}." if status.position else ""
-        return f"Nothing is trained here yet.{takes}{waits}"
+        return takes + waits if brief else f"Nothing is trained here yet.{takes}{waits}"
+
+    def open(self, film: Film) -> None:
+        """Shows a film that the visitor opened from a file; ValueError for what cannot be shown here."""
+        if film.config.slow is not None:
+            raise ValueError("films in slow motion are not opened here")
+        config = film.config.member(film.member)  # one of several seeds is a run by itself
+        if not self.page.change(run=write_run(config), step=0, member=1, slow=False, moment=0):
+            raise ValueError("the film's target has more points than fit into a link")
+        run: Run | None = self.page.get("run")
+        if run is not None:
+            run.leave()
+            self.page.put("run", None)
+        self.page.put("trouble", None)
+        self.page.put("followed", self.page.state.run)
+        take = self.page.get("screen").take + 1 if self.page.get("screen") is not None else 1
+        film = replace(film, config=config, member=0)
+        self.page.put("screen", Screen(config, (film,), take, film_of_file=True))
+        self.resync()
 
     @property
     def branching(self) -> dict[str, Any] | None:
@@ -170,6 +209,8 @@ class Player:
     def build(self, state: LabState) -> Scene:
         """The scene for the stage: only the frames that it does not have yet."""
         self._grow()
+        if state.slow and (scene := self.slow.scene(state)) is not None:
+            return scene
         screen = self.screen
         if not screen.begun:
             earlier: Screen | None = self.page.get("before") if self.running else None
@@ -182,6 +223,8 @@ class Player:
 
     def saved(self, state: LabState) -> Scene:
         """The whole film, to be kept."""
+        if state.slow and (scene := self.slow.scene(state)) is not None:
+            return scene
         screen = self.screen
         return (
             self._scene(screen, state, live=False, autoplay=True, append=False)

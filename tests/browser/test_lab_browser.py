@@ -9,9 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from gantoys.pictures.lab_presets import LAB_PRESETS
 from gantoys.pictures.lab_state import LabState, read_run, write_run
 from gantoys.runs.config import TrainConfig
+from gantoys.runs.presets import START
 from gantoys.runs.store import Store
+from gantoys.training.filming import record
 
 Open = Callable[..., Page]
 Shoot = Callable[[Page, str], None]
@@ -130,6 +133,89 @@ def test_seeds_stand_side_by_side_and_one_is_enlarged(lab: Callable[..., Page], 
     while state(page).member != 3 and time.monotonic() < until:
         page.wait_for_timeout(100)
     assert state(page).member == 3
+
+
+def test_a_click_on_a_seed_enlarges_it_and_the_first_choice_leads_back(lab: Callable[..., Page]) -> None:
+    page = lab(SMALL.changed(seed=50, seeds=4, steps=200), "member=0")
+    train(page)
+    said(page, "A click on a picture enlarges it.")
+    said(page, "Trained: 200 steps")
+    box = page.locator(".gs canvas").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + 0.25 * box["height"])
+    expect(page.locator(".gs-readout", has_text="share of good points")).to_be_visible(timeout=15_000)
+    until = time.monotonic() + 10
+    while state(page).member != 1 and time.monotonic() < until:
+        page.wait_for_timeout(100)
+    assert state(page).member == 1
+    page.get_by_text("all side by side", exact=True).last.click()
+    expect(page.locator(".gs-readout", has_text="modes covered, mean")).to_be_visible(timeout=15_000)
+
+
+def test_from_the_front_page_two_clicks_lead_to_a_gan_that_learns(app_url: str, open_page: Open) -> None:
+    page = open_page(app_url)
+    page.get_by_role("link", name="Lab", exact=True).first.click()
+    expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+    train(page)
+    expect(page.get_by_text(re.compile(r"Training: step [1-9]"))).to_be_visible(timeout=30_000)
+    expect(page.locator('[data-key="step"] output')).to_have_text(re.compile(r"^[1-9]"), timeout=30_000)
+    page.get_by_role("button", name="Pause").first.click()
+    said(page, "Paused at step")
+
+
+def test_every_view_is_two_clicks_away_and_stands_in_the_link(lab: Callable[..., Page], shoot: Shoot) -> None:
+    page = lab(START, "step=1500")
+    page.get_by_role("button", name="View").click()
+    for name, key, words in (
+        ("modes over time", "modes", "births so far"),
+        ("losses", "losses", "loss of G"),
+        ("metrics", "metrics", "precision"),
+    ):
+        page.get_by_role("radio", name=name).click()
+        expect(page.locator(".gs-readout", has_text=words)).to_be_visible(timeout=15_000)
+        until = time.monotonic() + 10
+        while state(page).below != key and time.monotonic() < until:
+            page.wait_for_timeout(100)
+        assert state(page).below == key
+        shoot(page, f"lab-{key}")
+    page.get_by_text("what G does to a grid of noise").click()
+    page.get_by_text("the way that each point is told to go").click()
+    until = time.monotonic() + 10
+    while not (state(page).arrows and state(page).mesh) and time.monotonic() < until:
+        page.wait_for_timeout(100)
+    assert state(page).arrows and state(page).mesh
+    shoot(page, "lab-arrows-and-mesh")
+
+
+def test_a_film_from_a_file_plays_scrubs_and_branches_like_a_stored_one(lab: Callable[..., Page], home: Path) -> None:
+    config = SMALL.changed(seed=51, steps=120)
+    record(config, home / "mine.film")
+    page = lab(START)
+    page.get_by_text("More controls", exact=True).click()
+    page.get_by_role("tab", name="Keep or open a film").click()
+    upload = page.locator("input[type=file]").last
+    upload.set_input_files({"name": "a.film", "mimeType": "x/y", "buffer": b"GANFILM nothing"})
+    said(page, "What is on screen stays.")
+    upload.set_input_files(home / "mine.film")
+    said(page, "This film is from your file")
+    assert state(page).config == config and not Store(home / "films").has(config)
+    scrub(page, 40)
+    at = int(config.recorded_steps()[40])
+    expect(page.locator('[data-key="step"] output')).to_have_text(str(at))
+    page.get_by_role("button", name="From here G alone").click()
+    said(page, "Trained: 120 steps")
+    assert state(page).config == config.branched(at, d_steps=0)
+
+
+def test_a_run_that_diverges_says_what_helps_and_a_click_does_it(lab: Callable[..., Page], shoot: Shoot) -> None:
+    page = lab(LAB_PRESETS["diverging"].config.changed(steps=100))
+    train(page)
+    said(page, "Diverged at step")
+    said(page, "Gradient penalty, around 1: 1")
+    shoot(page, "lab-diverged")
+    page.get_by_role("button", name="Try it from step").click()
+    said(page, "Trained: 100 steps")
+    assert {c.field for c in state(page).config.changes} == {"gp", "lr_d", "lr_g"}
 
 
 def test_a_change_of_a_setting_in_the_form_reaches_the_link(lab: Callable[..., Page]) -> None:

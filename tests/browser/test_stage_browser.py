@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -13,7 +15,8 @@ import pytest
 from apps import demo_scenes as demo
 from playwright.sync_api import Locator, Page, expect
 
-from gantoys.stage.page import standalone
+from gantoys.stage.pack import pack
+from gantoys.stage.page import asset, standalone
 
 APP = "tests/browser/apps/stage_demo.py"
 PHONE = {"width": 390, "height": 844}
@@ -315,6 +318,53 @@ def test_the_picture_and_its_numbers_are_told_in_words(stage: Callable[..., Page
     expect(page.get_by_role("slider", name="mean of pG", exact=True)).to_be_visible()
 
 
+# ---------------------------------------------------------------------------------------------------------- clicks
+
+
+def spot(page: Page, name: str, x: float, y: float) -> tuple[float, float]:
+    """The point at shares (x, y) of a panel's plot, from its lower left corner."""
+    box = page.locator(f'.gs-spot[data-name="{name}"]').bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]
+
+
+def test_a_click_in_a_panel_is_reported_in_units_of_its_axes_and_a_drag_is_none(stage: Callable[..., Page]) -> None:
+    page = stage("scene=clicks")
+    told = page.get_by_text("clicks:")
+    expect(page.locator(".gs-spot")).to_have_count(2)
+    page.mouse.click(*spot(page, "square", 0.25, 0.75))
+    expect(told).to_contain_text("square 0.25 0.75")
+    page.mouse.click(*spot(page, "plane", 0.75, 0.75))
+    expect(told).to_contain_text("plane 1.5")
+    drag(page, spot(page, "plane", 0.2, 0.2), spot(page, "plane", 0.6, 0.2))  # neither a click nor a handle
+    drag(page, spot(page, "plane", 0.5, 0.5), spot(page, "plane", 0.75, 0.5))  # the handle
+    expect(page.locator('[data-key="a"] output')).to_have_text("1.50")
+    settle(page, 600)
+    page.mouse.click(*spot(page, "square", 0.5, 0.25))
+    expect(told).to_contain_text("square 0.50 0.25")
+    names = [part.split() for part in (told.text_content() or "").removeprefix("clicks: ").split("; ")]
+    assert [name for name, _, _ in names] == ["square", "plane", "square"]
+    # a quarter of the way down four decades of a log axis; a pixel is worth a few per cent
+    assert float(names[1][2]) == pytest.approx(10.0, rel=0.1)
+
+
+def test_no_click_of_a_quick_hand_is_lost(stage: Callable[..., Page]) -> None:
+    page = stage("scene=clicks&slow=0.3")
+    for share in (0.2, 0.4, 0.6, 0.8):
+        page.mouse.click(*spot(page, "square", share, 0.5))
+    expect(page.get_by_text("clicks:")).to_contain_text("square 0.80", timeout=10_000)
+    told = (page.get_by_text("clicks:").text_content() or "").removeprefix("clicks: ").split("; ")
+    assert [float(part.split()[1]) for part in told] == pytest.approx([0.2, 0.4, 0.6, 0.8], abs=0.011)
+
+
+def test_a_tap_on_a_phone_counts_and_the_page_can_still_be_scrolled_there(stage: Callable[..., Page]) -> None:
+    page = stage("scene=clicks", viewport=PHONE, has_touch=True)
+    page.locator('.gs-spot[data-name="square"]').scroll_into_view_if_needed()
+    page.touchscreen.tap(*spot(page, "square", 0.5, 0.5))
+    expect(page.get_by_text("clicks:")).to_contain_text("square 0.5")
+    assert page.locator(".gs-spot").first.evaluate("n => getComputedStyle(n).touchAction") == "manipulation"
+
+
 # ----------------------------------------------------------------------------------------------------------- films
 
 
@@ -388,6 +438,72 @@ def test_when_frames_are_lost_the_component_asks_for_the_film_once_and_goes_on(s
     expect(page.get_by_text("resyncs 1 told 1")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("sent 240 resyncs 1 told 1")).to_be_visible(timeout=30_000)
     expect(slider(page, "step")).to_have_attribute("max", "239")
+
+
+# Notes every new step on screen and when it came, by the page's clock, which the test moves.
+PACED = """
+import("data:text/javascript;base64," + SCRIPT).then(({ default: stage }) => {
+  const parentElement = document.getElementById("stage");
+  window.shown = [];
+  window.take = (text) => {
+    const data = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    stage({ parentElement, data, setStateValue() {}, setTriggerValue() {} });
+    if (window.watched) return;
+    const canvas = parentElement.querySelector("canvas"), told = parentElement.querySelector("[data-key=step] output");
+    window.watched = new MutationObserver(() => {
+      if (shown.at(-1)?.[1] !== +told.textContent) shown.push([performance.now(), +told.textContent]);
+    });
+    watched.observe(canvas, { attributeFilter: ["data-pictures"] });
+  };
+});
+"""
+
+
+@pytest.fixture
+def paced(open_page: Open) -> Callable[..., list[tuple[float, int]]]:
+    """paced(sizes, apart) hands the stage a film that grows by so many frames every `apart` ms, on a clock of the test;
+    the milliseconds and the number of every frame that was on screen."""
+
+    def play(sizes: list[int], apart: int) -> list[tuple[float, int]]:
+        page = open_page()
+        page.clock.install(time=0)
+        page.set_content('<div id="stage" style="width: 1100px"></div>')
+        script = base64.b64encode(asset("stage.js").encode()).decode()
+        page.evaluate(PACED.replace("SCRIPT", json.dumps(script)))
+        page.wait_for_function("() => window.take")
+        page.clock.pause_at(60_000)  # from here on time passes only as the test says
+        held = 0
+        for more in sizes:
+            held += more
+            scene = demo.film(held, append_from=max(0, held - more - 3) or None, live=True, film_name="live")
+            page.evaluate("take", base64.b64encode(pack(scene, view={"height": 480})).decode())
+            page.clock.run_for(apart)
+        return [(at, int(step) // 10) for at, step in page.evaluate("shown")]
+
+    return play
+
+
+def test_a_growing_film_moves_evenly_between_messages_and_leaves_no_frame_out(
+    paced: Callable[..., list[tuple[float, int]]],
+) -> None:
+    """9 frames every 0.3 s are 30 a second: so they are shown, not in bursts of a message each."""
+    shown = paced([2] + [9] * 10, 300)
+    assert [frame for _, frame in shown] == list(range(shown[0][1], shown[-1][1] + 1))
+    steady = [(at, frame) for at, frame in shown if at > shown[0][0] + 900]
+    gaps = [b[0] - a[0] for a, b in itertools.pairwise(steady)]
+    assert max(gaps) <= 110 and len(gaps) / sum(gaps) >= 0.025
+    assert 91 - steady[-1][1] <= 3  # what is on screen is not long behind
+
+
+def test_a_burst_of_frames_plays_fast_at_most_sixty_a_second_and_what_is_too_much_is_left_out(
+    paced: Callable[..., list[tuple[float, int]]],
+) -> None:
+    shown = paced([2, 40, 1, 1, 1, 1], 300)
+    assert shown[-1][1] >= 44
+    burst = [at for at, frame in shown if 2 <= frame <= 40]
+    assert len(burst) == 39 and 39 / (burst[-1] - burst[0]) <= 0.064
+    shown = paced([2, 240] + [1] * 6, 300)
+    assert shown[-1][1] >= 246 and len(shown) < 120
 
 
 # ---------------------------------------------------------------------------------------------- looks and hard cases

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from gantoys.maths.notation import parse
-from gantoys.runs.presets import START_FILM
+from gantoys.runs.recordings import START_FILM
 from gantoys.service import exports
 from gantoys.ui import drawing
 

@@ -1,4 +1,4 @@
-"""The state that the three views share, and how they name and colour the two losses."""
+"""The state that the views share, and how they name and colour the two losses."""
 
 from collections.abc import Mapping
 from textwrap import wrap
@@ -10,6 +10,9 @@ from scipy import special
 
 from gantoys.maths import LOSSES, Mixture1D, parse
 from gantoys.pictures.state import State
+from gantoys.runs import limits
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.frozen import frozen_config
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Text
 
@@ -40,16 +43,23 @@ def _line_law(text: str) -> str:
 
 
 class GradientState(State):
-    """p_data as notation, p_G = N(shift, scale^2), the two losses, what is shown, and the race's clock."""
+    """p_data as notation, p_G = N(shift, scale^2), the two losses, what is shown, and the race's clock.
+
+    apart, seed, step: of the run with a frozen G; points: over how many a noisy gradient is averaged.
+    """
 
     data: Annotated[str, AfterValidator(_line_law)] = Field("N(0,1)", max_length=300)
     shift: float = Field(3.0, ge=NEAREST, le=FURTHEST)
     scale: float = Field(1.0, ge=0.3, le=2)
-    show: Literal["separation", "losses", "race"] = "separation"
+    show: Literal["separation", "losses", "race", "frozen", "noisy"] = "separation"
     loss: LossKey = "saturating"
     other: LossKey = "non-saturating"
     against: Literal["D", "logit"] = "D"
     time: float = Field(0.0, ge=0, le=DURATION)
+    apart: Literal["2", "5", "8"] = "8"
+    seed: int = Field(0, ge=0, le=limits.SEED)
+    step: int = Field(0, ge=0, le=4000)
+    points: int = Field(1, ge=1, le=256)
 
     def moved(self, values: Mapping[str, float], control: str | None) -> dict[str, Any]:
         """The race's slider is where p_G starts from; a new start sets its clock back."""
@@ -63,6 +73,11 @@ class GradientState(State):
         law = parse(self.data)
         assert isinstance(law, Mixture1D)
         return law
+
+    @property
+    def config(self) -> TrainConfig:
+        """The run of D against the frozen G."""
+        return frozen_config(int(self.apart), self.seed)
 
     @property
     def keys(self) -> tuple[str, str]:

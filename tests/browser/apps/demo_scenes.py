@@ -200,6 +200,27 @@ def frames(first: int, last: int, seed: int = 0) -> tuple[Array, Array, Array, A
     return x, y, surface, 0.6 * (1 - ease[:, 0]) ** 2 + 0.01, np.arange(first, last) * 10.0
 
 
+def clicks(state: dict[str, float]) -> Scene:
+    """Two panels that take clicks, one of them with a handle and a log axis, and one that takes none."""
+    values = np.linspace(-3, 3, 61)
+    at = int(np.argmin(np.abs(values - state["a"])))
+    return Scene(
+        key="clicks",
+        alt="Click into a panel.",
+        panels=(
+            Panel(
+                Axis(-3, 3, "*x*"),
+                Axis(0.01, 100, "*y*", log=True),
+                (Handle("a", Swept({"a": values}), 1.0, role="fake"),),
+                click="plane",
+            ),
+            Panel(Axis(0, 1, "*u*"), Axis(0, 1), (Rule(0.5),), column=1, click="square"),
+            Panel(Axis(0, 1, "*w*"), Axis(0, 1), (Rule(0.5),), column=2),
+        ),
+        controls=(Control("a", "a", values, start=at, role="fake"),),
+    )
+
+
 def film(count: int = 300, append_from: int | None = None, live: bool = False, film_name: str = "a") -> Scene:
     """A film of points over a surface, whole or only the frames from `append_from` on."""
     first = append_from or 0

@@ -1,4 +1,4 @@
-"""A small app around the stage, one page for each `?scene=densities|game|film|live|hostile`; `&view=lecture`."""
+"""A small app around the stage, one page for each `?scene=densities|game|film|live|hostile|clicks`; `&view=lecture`."""
 
 from __future__ import annotations
 
@@ -89,6 +89,20 @@ def hostile() -> None:
     st.text(f"drawn {'-' if curve is None else round(float(curve[25]), 2)} {state.get('done')} {result.resync}")
 
 
+def clicks() -> None:
+    """Panels that take clicks."""
+    state.setdefault("clicks", [])
+    state.setdefault("rest", {"a": 0.0})
+
+    def clicked(name: str, x: float, y: float) -> None:
+        time.sleep(float(st.query_params.get("slow", 0)))
+        state.clicks.append(f"{name} {x:.2f} {y:.2f}")
+
+    scene = demo.clicks(state.rest)
+    mount(scene, key="stage", height=height, on_values=lambda v, _: state.rest.update(v), on_click=clicked)
+    st.text("clicks: " + "; ".join(state.clicks))
+
+
 if __name__ == "__main__":
     st.set_page_config(layout="wide")
     st.markdown(
@@ -97,4 +111,4 @@ if __name__ == "__main__":
     )
     state.setdefault("runs", 0)
     state.runs += 1
-    {"densities": densities, "game": game, "film": film, "live": live, "hostile": hostile}[which]()
+    {"densities": densities, "game": game, "film": film, "live": live, "hostile": hostile, "clicks": clicks}[which]()

@@ -11,7 +11,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from gantoys.runs.film import Film
-from gantoys.runs.presets import START_FILM
+from gantoys.runs.recordings import START_FILM
 from gantoys.ui.downloads import downloads, uploaded_film
 from gantoys.ui.target import own_target
 

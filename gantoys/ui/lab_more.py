@@ -1,0 +1,94 @@
+"""Behind the lab's "More controls": every setting, metrics, targets of one's own, keeping films and opening them."""
+
+import streamlit as st
+
+from gantoys.pictures.lab_metrics import number, scores
+from gantoys.pictures.lab_state import LabState, fitting, thinned
+from gantoys.ui import lab_form
+from gantoys.ui.downloads import downloads, uploaded_film
+from gantoys.ui.frame import Page
+from gantoys.ui.lab_player import Player
+from gantoys.ui.target import own_target
+
+
+def more(page: Page[LabState], player: Player) -> None:
+    """Every setting, grouped by player, and what can be done with the film."""
+    further = {
+        "Metrics": lambda: _metrics(page, player),
+        "Your own target": lambda: _own_target(page, player),
+        "Keep or open a film": lambda: _keep(page, player),
+    }
+    lab_form.forms(page.state.config, player.edit, "lab:form", further)
+
+
+def _own_target(page: Page[LabState], player: Player) -> None:
+    """Points that somebody draws or uploads become the target as soon as they are good."""
+    notation = own_target("lab:own")
+    if notation is None:
+        return
+    cut = thinned(notation)
+    if cut is not None:
+        st.caption(
+            f"A link cannot hold that many: the run learns {cut[1]:,} points drawn at random from your {cut[0]:,}, "
+            "and the link holds those."
+        )
+    fresh = notation != page.get("own")
+    if fresh:
+        page.put("own", notation)
+        page.put("own-toy", fitting(notation))
+    again = page.state.config.toy != page.get("own-toy") and not fresh
+    if fresh or (again and st.button("Make it the target again", key="lab:own:again")):
+        player.edit(toy=page.get("own-toy"))
+        st.rerun()
+
+
+def _metrics(page: Page[LabState], player: Player) -> None:
+    """The points on screen by every metric, when asked for."""
+    film, step = player.film, player.step
+    if film is None or not len(film):
+        st.caption("There is no film yet.")
+        return
+    at = (film.config.digest(), film.member, step)
+    if st.button(f"Score the picture at step {step:,}", key="lab:score"):
+        page.put("scores", (at, scores(film, step)))
+    known = page.get("scores")
+    if known is None:
+        st.caption("Up to eleven figures, each beside what a perfect generator and pure noise would get.")
+        return
+    if known[0] != at:
+        st.caption("These are the scores of another picture.")
+    lines = ["| estimated from the points on screen | score | a perfect generator | noise |", "|---|---|---|---|"]
+    for row in known[1]:
+        better = f" ({row.better} is better)" if row.better else ""
+        perfect, noise = row.reference.perfect, row.reference.noise
+        band = f"{number(perfect.mean)} ({number(perfect.low)} to {number(perfect.high)})"
+        value = f"**{number(row.value)}**" if row.perfect else number(row.value)
+        lines.append(f"| {row.label}{better} | {value} | {band} | {number(noise.mean)} |")
+    st.markdown("\n".join(lines))
+    st.caption("In brackets: where 19 of 20 perfect generators score with so many points. Bold: within that band.")
+
+
+def _keep(page: Page[LabState], player: Player) -> None:
+    if player.film is None:
+        st.caption("There is no film to keep yet.")
+    else:
+        state = page.state
+        downloads(player.film, state.step, key="lab:keep", scene=lambda: player.saved(state))
+    _open(page, player)
+
+
+def _open(page: Page[LabState], player: Player) -> None:
+    """A film from a file takes the place of the one on screen; one that cannot be opened leaves all as it is."""
+    film = uploaded_film("lab:open")
+    if player.screen.film_of_file and player.film is not None:
+        st.caption(
+            f"The film from your file plays above: {len(player.film)} pictures. The link holds its settings only."
+        )
+    if film is None or film is page.get("of-file"):
+        return
+    page.put("of-file", film)
+    try:
+        player.open(film)
+    except ValueError as error:
+        page.put("trouble", f"{error}: the film on screen stays")
+    st.rerun()

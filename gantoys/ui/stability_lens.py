@@ -1,0 +1,127 @@
+"""The stability lens on the page: which run and step, the button that computes, and what is on screen."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from gantoys.pictures.dynamics import DynamicsState, lens_config, lens_scene, scene
+from gantoys.pictures.lab_presets import LAB_PRESETS
+from gantoys.pictures.lab_state import write_run
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.film import Film
+from gantoys.runs.recordings import SWING, recording
+from gantoys.service.run_service import Busy, Run, ask, service
+from gantoys.stage.scene import Scene
+from gantoys.ui import controls
+from gantoys.ui.frame import Page
+from gantoys.ui.lab_films import session
+
+POLL_SECONDS = 0.5
+OWN = "the run of this link"
+
+
+def known(config: TrainConfig) -> Film | None:
+    """The film of a config that comes with gantoys or lies in the store; nothing is trained for it."""
+    found = recording(config)
+    return found if found is not None else service().store.find(config)
+
+
+@dataclass(eq=False)
+class Lens:
+    """The lens of one page in one session. Nothing but its button starts a training."""
+
+    page: Page[DynamicsState]
+
+    @property
+    def config(self) -> TrainConfig | None:
+        """What must be trained; None, with the reason kept, where the step does not suit the run."""
+        try:
+            return lens_config(self.page.state)
+        except ValueError as error:
+            self.page.put("trouble", str(error))
+            return None
+
+    @property
+    def run(self) -> Run | None:
+        """The run that this session asked for, if it is the one on screen."""
+        run: Run | None = self.page.get("run")
+        return run if run is not None and self.page.state.show == "lens" and run.config == self.config else None
+
+    @property
+    def every(self) -> float | None:
+        """How often the page must look again: only while a run is under way."""
+        return POLL_SECONDS if self.run is not None and not self.run.status().ended else None
+
+    def film(self) -> Film | None:
+        """The eigenvalues' film, recorded or trained here before."""
+        config = self.config
+        return known(config) if config is not None else None
+
+    def build(self, state: DynamicsState) -> Scene:
+        """The scene for the stage."""
+        return scene(state) if state.show == "game" else lens_scene(state, self.film(), known(state.config.member(0)))
+
+    def compute(self) -> None:
+        """Asks for the run up to this step, in a process of its own."""
+        config = self.config
+        if config is None:
+            return
+        try:
+            self.page.put("run", ask(config, watcher=session()))
+            self.page.put("trouble", None)
+        except (Busy, ValueError) as error:
+            self.page.put("trouble", str(error))
+        self.page.put("closed", None)
+        self.page.put("wish", True)
+
+    def controls(self) -> None:
+        """Which run, which step, the button, and a line about them."""
+        page = self.page
+        if page.get("wish"):  # how often the page looks again belongs to the whole page
+            page.put("wish", None)
+            st.rerun()
+        which, at, go, line = st.columns([1.4, 0.8, 1, 1.8], vertical_alignment="bottom")
+        names = {write_run(SWING): "Two small networks that swing"}
+        names |= {write_run(row.config): row.label for row in LAB_PRESETS.values()}
+        now = write_run(page.state.config)
+        options: list[str] = list(names) if now in names else [now, *names]
+        st.session_state["lens:run"] = now
+        which.selectbox(
+            "Run of the lab", options, key="lens:run", format_func=lambda text: names.get(text, OWN),
+            on_change=self._choose,
+        )  # fmt: skip
+        with at:
+            controls.number(page, "at", "after step", step=100)
+        film, run = self.film(), self.run
+        go.button(
+            "Compute", key="lens:compute", type="primary", on_click=self.compute, width="stretch",
+            disabled=film is not None or self.every is not None,
+        )  # fmt: skip
+        line.markdown(self._line(film))
+        if run is not None and run.status().ended and page.get("closed") != run.config.digest():
+            # one whole run of the page, so that it stops looking
+            page.put("closed", run.config.digest())
+            st.rerun()
+
+    def _choose(self) -> None:
+        self.page.change(run=st.session_state["lens:run"])
+        self.page.put("trouble", None)
+
+    def _line(self, film: Film | None) -> str:
+        state, run = self.page.state, self.run
+        if self.page.get("trouble"):
+            return str(self.page.get("trouble"))
+        if film is not None:
+            query = urlencode({"run": write_run(state.config), "step": state.at})
+            made = "Recorded" if recording(film.config) is not None else "Trained here"
+            return f"{made}; for both moving at once, without the memory of past gradients. [In the lab](lab?{query})"
+        if run is None:
+            return "Not computed here yet. The run is trained up to this step, then its eigenvalues are taken."
+        status = run.status()
+        if status.ended:
+            return status.message
+        if status.position:
+            return f"Waiting: {status.position} run(s) before yours."
+        left = f" About {max(1, round(status.left))} s more." if status.left is not None else ""
+        return f"Training up to step {state.at:,}.{left}"
