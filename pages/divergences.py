@@ -54,7 +54,7 @@ def clicked(_: str, x: float, y: float) -> None:
 
 
 def build(state: picture.DivergenceState) -> Scene:
-    """The picture; ten fits to new data take about a second, which is then said."""
+    """The picture; fits to new data can take a second, which is then said."""
     with st.spinner("Fitting …") if state.show == "fit" else nullcontext():
         return picture.scene(state)
 

@@ -61,7 +61,12 @@ def test_between_disjoint_boxes_every_number_has_its_closed_form():
         assert shown(drawn, "value") == pytest.approx(want, abs=1e-9), key
         if key not in ("kl", "chi2"):
             assert shown(drawn, "slope") == pytest.approx(1 if key == "w1" else 0, abs=1e-6), key
-    assert shown(scene(state), "other") == pytest.approx(7)
+    drawn = scene(state)
+    assert shown(drawn, "other") == pytest.approx(7)
+    gone = [
+        t.text for t in drawn.layers() if isinstance(t, Text) and "∞" in t.text and np.isfinite(at_rest(t.x, drawn))
+    ]
+    assert sorted(gone) == sorted(f"{SHORT[key]} = ∞" for key in ("kl", "reverse_kl", "jeffreys", "chi2"))
 
 
 def test_a_sweep_is_what_single_pairs_give():
@@ -210,10 +215,15 @@ def test_the_map_holds_the_divergence_and_its_minima(key):
         assert field.values[i, j] == pytest.approx(float(divergences(state.p, q, (key,))[key].value), rel=1e-4)
     shades = next(layer for layer in drawn.layers() if isinstance(layer, Heatmap))
     assert np.nanmin(shades.values) >= -1e-6 and np.nanmax(shades.values) <= 1
-    rings = [layer.label for layer in drawn.panels[1].layers if isinstance(layer, Points)]
+    rings = [layer for layer in drawn.panels[1].layers if isinstance(layer, Points)]
     found = fit(state.data, key).minima
-    assert len(rings) == len(found) and all(f"{m.value:.4f}" in ring for m, ring in zip(found, rings, strict=True))
-    assert rings[0].startswith("global") and len(pack(drawn)) < 0.3e6
+    assert len(rings) == len(found) and found and not rings[0].hollow
+    for m, ring in zip(found, rings, strict=True):
+        assert (float(ring.x[0]), 10 ** float(ring.y[0])) == pytest.approx((m.mu, m.sigma))
+        level = "local" if ring.hollow else "global"
+        assert ring.hollow == (m.value > found[0].value + 1e-6) and f"{level} {m.value:.4f}" in texts(drawn)
+        assert f", {m.sigma:.2f})" in texts(drawn)
+    assert len(pack(drawn)) < 0.3e6
 
 
 def test_w2_squared_on_the_map_is_the_quadratic_of_its_fit():

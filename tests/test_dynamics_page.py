@@ -76,6 +76,25 @@ def test_the_eigenvalues_are_the_published_ones():
         assert found == pytest.approx(list(wanted), abs=1e-9), regulariser
 
 
+def test_who_moves_first_changes_the_path_but_not_the_eigenvalues():
+    for regulariser in ("none", "r1", "consensus"):
+        factors_of = []
+        for rule in ("alternating", "alternating-d"):
+            picture = drawn(rule=rule, regulariser=regulariser, d_steps=3)
+            factors_of.append(sweep(picture, "factor", "step")[1])
+        assert factors_of[0] == pytest.approx(factors_of[1], abs=1e-12)
+    g_first, d_first = (
+        trajectory(DynamicsState().game(0.3), rule, np.array(1.0), np.array(psi), step=0.4, steps=50)
+        for rule, psi in (("alternating", 1.0), ("alternating-d", 1.0))
+    )
+    # D's first move alone, then G first: the same moves, cut in other places
+    psi = float(d_first.psi[1])
+    shifted = trajectory(DynamicsState().game(0.3), "alternating", np.array(1.0), np.array(psi), step=0.4, steps=50)
+    assert shifted.theta == pytest.approx(d_first.theta, abs=1e-12)
+    assert shifted.psi[:-1] == pytest.approx(d_first.psi[1:], abs=1e-12)
+    assert np.abs(g_first.theta - d_first.theta).max() > 0.1
+
+
 def test_a_turn_takes_as_many_steps_as_the_angle_says():
     assert shown(drawn(), "turn") == pytest.approx(2 * np.pi / np.arctan(0.2), rel=1e-12)
     assert shown(drawn(rule="flow", step=0.5), "turn") == pytest.approx(8 * np.pi, rel=1e-12)

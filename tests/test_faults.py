@@ -283,6 +283,22 @@ def test_three_hundred_who_ask_for_the_same_run_share_it(make: Callable[..., Run
     assert not service._jobs
 
 
+def test_pages_look_less_often_where_many_look(
+    make: Callable[..., RunService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gantoys.service import run_service
+
+    monkeypatch.setattr(run_service, "_service", None)
+    assert run_service.look_seconds(0.3) == 0.3
+    service = make()
+    monkeypatch.setattr(run_service, "_service", service)
+    runs = [service.ask(SHORT.changed(steps=50_000), f"visitor {k}") for k in range(20)]
+    assert service.watched() == 20 and run_service.look_seconds(0.3) == 1.2, "17 looks a second, of all together"
+    for run in runs[4:]:
+        run.leave()
+    assert run_service.look_seconds(0.3) == 0.3
+
+
 def test_runs_of_closed_tabs_do_not_delay_the_next_visitor(make: Callable[..., RunService]) -> None:
     service = make(watch_seconds=0.5)
     for k in range(20):

@@ -247,6 +247,8 @@ def test_each_chip_asks_and_then_shows_its_state(page):
 
 
 def test_the_menus_change_the_state_and_the_link(page):
+    page.session_state[f"state:{KEY}"] = GradientState()
+    page.run()
     page.selectbox(key=f"control:{KEY}:other").set_value("wasserstein").run()
     assert not page.exception and page.session_state[f"state:{KEY}"].other == "wasserstein"
     assert page.query_params["other"] in ("wasserstein", ["wasserstein"])  # Streamlit changed which

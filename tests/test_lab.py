@@ -26,7 +26,9 @@ from gantoys.pictures.lab_state import (
     branch_fields,
     differing,
     fitting,
+    frames_for,
     read_run,
+    refilmed,
     remedy_fields,
     remedy_of,
     write_run,
@@ -398,7 +400,6 @@ def test_a_link_with_a_run_that_diverged_says_why_and_offers_what_helps() -> Non
 
 
 def test_longer_runs_get_more_pictures_and_none_fewer_than_the_default_or_more_than_allowed() -> None:
-    from gantoys.pictures.lab_state import frames_for
     from gantoys.runs import limits
 
     default = TrainConfig()
@@ -409,3 +410,20 @@ def test_longer_runs_get_more_pictures_and_none_fewer_than_the_default_or_more_t
     # so many at 9.3 kB each: the film of the default run stays below 2 MB, its recording below 15 % of the time
     assert 140 <= frames_for(default) <= 165
     assert frames_for(default.changed(frames=400)) == frames_for(default)  # what was chosen before does not matter
+
+
+def test_an_edit_keeps_the_number_of_pictures_that_somebody_chose_and_follows_the_run_else():
+    default = TrainConfig()
+    longer = default.changed(steps=6000)
+    assert refilmed(default, longer).frames == frames_for(longer) > default.frames
+    few = default.changed(frames=33)
+    assert refilmed(few, few.changed(steps=6000)).frames == 33
+    assert refilmed(default, default.changed(frames=50)).frames == 50
+    assert refilmed(default, default.changed(lr_g=5e-3)) == default.changed(lr_g=5e-3)
+
+
+def test_a_branch_follows_a_penalty_although_the_edited_run_would_have_more_pictures():
+    shown = TrainConfig()
+    draft = refilmed(shown, shown.changed(gp=0.5))
+    assert draft.frames != shown.frames
+    assert branch_fields(shown, draft) == {"gp": 0.5}

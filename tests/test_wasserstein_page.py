@@ -269,6 +269,8 @@ def test_the_clipped_critic_has_lost_the_peak_in_the_middle():
         at = np.interp([-4, 0, 4], film.grid_x, judged(film).curve[-1])
         return float(at[1] - max(at[0], at[2]))
 
+    worth = {rule: judged(film).scaled[-1] for rule in SLOPE_RULES if (film := recorded(rule)) is not None}
+    assert min(worth, key=worth.__getitem__) == "clip"
     assert rise("clip") < 0.1 and rise("gp") > 1.5
     strong = recording(critic_config("gp", 10.0))
     assert strong is not None

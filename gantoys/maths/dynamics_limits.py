@@ -77,6 +77,10 @@ LONG_RUN = {
             "Mescheder, Geiger & Nowozin 2018, section 3", _shrinking,
         ),
         LongRun(
+            "shrinking-d-first", "non-saturating", "alternating-d", "√(8 / *ht*)",
+            "Mescheder, Geiger & Nowozin 2018, section 3", _shrinking,
+        ),
+        LongRun(
             "shrinking-alternating", "non-saturating", "alternating", "√(8 / *ht*)",
             "Mescheder, Geiger & Nowozin 2018, section 3", _shrinking,
         ),

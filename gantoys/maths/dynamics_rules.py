@@ -73,6 +73,12 @@ def _alternating(game: Game, state: State, h: Values, d_steps: int) -> State:
     return theta, _train_d(game, theta, psi, h, d_steps)
 
 
+def _alternating_d_first(game: Game, state: State, h: Values, d_steps: int) -> State:
+    theta, psi = state
+    psi = _train_d(game, theta, psi, h, d_steps)
+    return theta + h * game.v_theta(theta, psi), psi
+
+
 def _train_d(game: Game, theta: Values, psi: Values, h: Values, steps: int) -> Values:
     for _ in range(steps):
         psi = game.hold(psi + h * game.v_psi(theta, psi))
@@ -149,6 +155,13 @@ RULES = {
             r"\psi_{t+1}=\psi_t+h\,v_\psi(\theta_{t+1},\psi_t)",
             "Mescheder, Geiger & Nowozin 2018, section 2",
             _alternating, amount="steps of D", default=1, least=1, most=100, whole=True,
+        ),
+        Rule(
+            "alternating-d", "Alternating, D first",
+            r"\psi_{t+1}=\psi_t+h\,v_\psi(\theta_t,\psi_t),\quad"
+            r"\theta_{t+1}=\theta_t+h\,v_\theta(\theta_t,\psi_{t+1})",
+            "Goodfellow et al. 2014, algorithm 1; Mescheder, Geiger & Nowozin 2018, section 2",
+            _alternating_d_first, amount="steps of D", default=1, least=1, most=100, whole=True,
         ),
         Rule(
             "extragradient", "Extragradient", r"w_{t+1}=w_t+h\,v(w_t+h\,v(w_t))",

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from gantoys.maths import DIVERGENCES, Mixture1D, divergences, normal, parse, w1
-from gantoys.maths.fit import FIT_KEYS, Fit, fit_normal
+from gantoys.maths.fit import Fit, fit_normal
 from gantoys.maths.minima import Minimum
 from gantoys.pictures.divergences_state import SHORT, UNITS, DivergenceState, named_data
 from gantoys.pictures.sweeps import slider, swept
@@ -23,6 +23,16 @@ STEPS, STRIDE = 240, 0.4  # of a path, the stride in cells of the map
 DRAWN = 60  # points of a path that are sent
 ARRIVED = 1.5  # cells from a minimum within which a path has found it
 LEVELS = 12
+NAME_STEPS = 0.1, 0.215  # how far from a minimum its two lines of words stand, in decades of sigma
+NAMED_BELOW = (0.4, 1.2), (2.9, 5.1)  # the sigmas of minima that have more room below them
+THIN = (
+    "kl",
+    "reverse_kl",
+    "js",
+    "jeffreys",
+    "chi2",
+    "w2_squared",
+)  # drawn beside the chosen one: the others are slower
 NEAR = 0.03  # how close to a minimum a click counts as one on it, in sides of the map
 PUBLISHED = {
     "kl": (0.2831, 1.0100, 1.8308),
@@ -45,11 +55,6 @@ def fit(data: str, key: str) -> Fit:
         return fit_normal(law, (key,))[key]
     except IndexError:  # the quadrature behind W2 cannot follow two flat pieces with a gap in their middle
         return Fit((), "not found")
-
-
-def fits(data: str) -> dict[str, Fit]:
-    """The same under every divergence: about 0.7 s the first time."""
-    return {key: fit(data, key) for key in FIT_KEYS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +200,7 @@ def _rows(state: DivergenceState, control: Control) -> dict[str, Array]:
 
 
 def fit_scene(state: DivergenceState) -> Scene:
-    """p_data with the best normals and the hand's own on the left; the map of the chosen divergence on the right."""
+    """p_data with best normals and the hand's own on the left; the map of the chosen divergence on the right."""
     controls = _controls(state)
     s = swept(controls, lambda control: _rows(state, control))
     key, found = state.divergence, minima_of(state)
@@ -237,15 +242,16 @@ def _densities(state: DivergenceState, s: dict) -> Panel:
     x = np.linspace(LOW, HIGH, POINTS)
     p_x = state.p.density(x)
     layers: list[Layer] = [*named_data(x, p_x)]
-    for key in (key for key in FIT_KEYS if key != state.divergence):
+    chosen = fit(state.data, state.divergence)
+    for key in (key for key in THIN if key != state.divergence):
         best = fit(state.data, key)
         if best.minima:
-            label = SHORT[key] if key in ("kl", "reverse_kl") else ""
+            apart = abs(best.mu - chosen.mu) + abs(best.sigma - chosen.sigma) > 0.05 * best.sigma
+            label = SHORT[key] if key in ("kl", "reverse_kl") and apart else ""
             y = normal(best.mu, best.sigma).density(x)
             layers.append(
                 Curve(x=x, y=y, role="muted", width=0.5, dashed=False, label=label, label_at=best.mu + 1.4 * best.sigma)
             )
-    chosen = fit(state.data, state.divergence)
     if chosen.minima:
         y = normal(chosen.mu, chosen.sigma).density(x)
         layers.append(Curve(x=x, y=y, role="accent", width=1.4, label=f"best for {SHORT[state.divergence]}"))
@@ -283,16 +289,18 @@ def _map(state: DivergenceState, s: dict) -> Panel:
         )  # fmt: skip
     layers += [
         Curve(x=s["path_mu"], y=s["path_height"], role="fake", width=0.9, dashed=False),
-        Handle(control="mu", x=s["mu"], y=s["height"], role="fake"),
     ]
     for i, m in enumerate(found):
+        if not (MU[0] <= m.mu <= MU[1] and SIGMA[0] <= m.sigma <= SIGMA[1]):
+            continue
         level = is_global(found, i)
-        layers.append(
-            Points(
-                x=np.array([m.mu]), y=np.array([np.log10(m.sigma)]), role="text", size=5, opacity=1, hollow=not level,
-                label=f"{'global' if level else 'local'} N({_minus(m.mu, 2)}, {m.sigma:.2f}): {m.value:.4f}",
-            )
-        )  # fmt: skip
+        at = float(np.log10(m.sigma))
+        layers.append(Points(x=np.array([m.mu]), y=np.array([at]), role="text", size=5, opacity=1, hollow=not level))
+        up = -1 if any(low < m.sigma < high for low, high in NAMED_BELOW) else 1
+        lines = f"{'global' if level else 'local'} {m.value:.4f}", f"N({_minus(m.mu, 2)}, {m.sigma:.2f})"
+        for step, line in zip(NAME_STEPS, lines[::-up], strict=True):
+            layers.append(Text(x=m.mu, y=at + up * step, text=line))
+    layers.append(Handle(control="mu", x=s["mu"], y=s["height"], role="fake"))
     ticks = (0.2, 0.5, 1.0, 2.0, 5.0)
     low, high = (float(v) for v in np.log10(SIGMA))
     sigma = Axis(

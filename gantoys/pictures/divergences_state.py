@@ -132,9 +132,9 @@ def marks(
         for value in ticks[control.key]:
             at = float(fraction(control, value))
             text = f"{value:g}".replace("-", "−")
-            layers.append(Text(x=only(control.key, at), y=low, text=text, role="muted", size=0.9))
+            layers.append(Text(x=only(control.key, at), y=low, text=text, role="muted", size=0.92))
         layers.append(
-            Text(x=only(control.key, 0.985), y=low, text=names[control.key], align="right", role="muted", size=0.95)
+            Text(x=only(control.key, 0.985), y=low, text=names[control.key], align="right", role="muted", size=0.92)
         )
     return layers
 

@@ -269,8 +269,19 @@ def _curves(
         y = s[f"curve-{key}"]
         layers.append(Curve(x=s["along"], y=y, role=role, label=SHORT[key], width=width, dashed=False))
         layers.append(Points(x=_one(s["position"]), y=_one(s[key]), role=role, size=6 if thick else 3.6, opacity=1))
+        if row == 1:
+            layers.append(_gone(s[key], SHORT[key], keys.index(key)))
     title = ("bounded", "without a bound")[row]
     return Panel(Axis(0, 1, visible=False), Axis(-0.22 * top, 1.02 * top, title), tuple(layers), row=row, column=1)
+
+
+def _gone(value: Swept, name: str, place: int) -> Text:
+    """Words at the top of the panel, where a divergence has left the picture for good."""
+    at = 0.01 + 0.245 * (place % 4)
+    shown = Swept({key: np.where(np.isinf(np.asarray(rows)), at, np.nan) for key, rows in value.rows.items()})
+    return Text(
+        x=shown, y=0.94 - 0.14 * (place // 4), text=f"{name} = ∞", align="left", frame=True, role="warn", size=0.9
+    )
 
 
 def _one(value: Swept) -> Swept:

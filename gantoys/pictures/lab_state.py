@@ -14,7 +14,7 @@ from gantoys.maths.points import from_points
 from gantoys.pictures.state import State
 from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.fields import CHANGEABLE, Change, RemedyFields
+from gantoys.runs.fields import CHANGEABLE, Change, FilmFields, RemedyFields
 from gantoys.runs.presets import START
 from gantoys.service.measures import usual_seconds
 
@@ -119,6 +119,15 @@ def frames_for(config: TrainConfig) -> int:
     return int(min(limits.FRAMES, max(least, round(PICTURES_PER_SECOND * usual))))
 
 
+def refilmed(now: TrainConfig, draft: TrainConfig) -> TrainConfig:
+    """`draft`, an edit of `now`, with as many pictures as it needs, unless somebody has chosen their number."""
+    wanted = frames_for(draft)
+    chosen = now.frames not in (TrainConfig.model_fields["frames"].default, START.frames, frames_for(now))
+    if chosen or draft.frames != now.frames or wanted == frames_for(now):
+        return draft
+    return draft.changed(frames=wanted)
+
+
 @dataclass(frozen=True)
 class Remedy:
     """Help that can be switched on: the fields it sets; all other fields of the group go back to their defaults."""
@@ -167,7 +176,8 @@ def differing(one: TrainConfig, other: TrainConfig) -> dict[str, tuple[Any, Any]
 
 def branch_fields(shown: TrainConfig, draft: TrainConfig) -> dict[str, Any] | None:
     """What a branch of the run on screen changes to follow the settings; None where a run cannot change that."""
-    differ = differing(shown, draft)
+    # a branch is shown as the run that it comes from
+    differ = {k: v for k, v in differing(shown, draft).items() if k not in FilmFields.model_fields}
     if not differ or not set(differ) <= set(CHANGEABLE):
         return None
     return {name: new for name, (_, new) in differ.items()}

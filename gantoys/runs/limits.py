@@ -40,6 +40,7 @@ FILM_CLOSING = 32_768
 WORKERS = 2
 QUEUE = 64
 WATCH_SECONDS = 20.0  # a run that nobody has looked at for so long is paused
+LOOKS_PER_SECOND = 20  # of all pages together at their runs
 RUN_SECONDS = 900.0  # a run that takes longer is ended
 STALL_SECONDS = 120.0  # a worker that shows nothing new for so long, and ten times as long as it should, hangs
 TURN_SECONDS = 1.0  # so long a run trains while others wait, then it is their turn

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from gantoys.runs.film_file import frozen
 from gantoys.runs.store import Store, touch
 from gantoys.service.process import Task, Worker
 from gantoys.service.share import Share
-from gantoys.service.shelf import open_longest, put_away, shelf
+from gantoys.service.shelf import discard, kept_path, open_longest, put_away
 
 if TYPE_CHECKING:
     from gantoys.service.run_service import RunService
@@ -104,7 +103,7 @@ class Job:
 
     def kept(self, member: int) -> Path:
         """Where a member's film lies while nobody trains it and it is not whole."""
-        return self.task.of(shelf(self.store, self.config), member)
+        return kept_path(self.store, self.config, member)
 
     def place(self, member: int) -> Path | None:
         """Where most of a member's film is now, or None."""
@@ -168,9 +167,7 @@ class Run:
                 return None
             except ValueError as error:
                 log.warning("%s", error)
-                if place == self._job.kept(member):  # it must not stand in the way of a new one
-                    with contextlib.suppress(OSError):
-                        place.unlink()
+                discard(place, self._job.kept(member))
                 return None
         if film.status in ("done", "diverged"):
             touch(place)

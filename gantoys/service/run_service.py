@@ -4,6 +4,7 @@
     run.status()           # state, place in the queue, estimated seconds
     run.film(from_frame)   # the new frames
     outlook(config)        # what asking would come to, before anybody asks
+    service().kept(config) # the frames of a run that is paused
 
 Runs take turns of a few seconds, so that a short one does not wait behind a long one. Every look at a run tells that
 somebody still watches it. One that nobody has looked at for a while is paused, and so is one whose last watcher has
@@ -25,6 +26,7 @@ from pathlib import Path
 
 from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
+from gantoys.runs.film import Film
 from gantoys.runs.groups import groups
 from gantoys.runs.store import Store
 from gantoys.service.crew import Crew
@@ -32,7 +34,7 @@ from gantoys.service.job import Job, Run, Status, visitor
 from gantoys.service.nursery import Nursery, nursery
 from gantoys.service.process import Task
 from gantoys.service.share import Share
-from gantoys.service.shelf import adopt
+from gantoys.service.shelf import adopt, read_kept
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.05
@@ -101,6 +103,19 @@ class RunService:
             for oldest in [w for w in mine if w != watcher][: max(0, len(mine) - limits.VISITOR_RUNS)]:
                 self.leave(oldest)
         return Run(self, job, watcher)
+
+    def watched(self) -> int:
+        """How many look at runs that have not ended."""
+        with self._lock:
+            return sum(len(job.watchers) for job in self._jobs.values())
+
+    def kept(self, config: TrainConfig, member: int = 0) -> Film | None:
+        """The frames that are there of a film that is not whole, status "stopped", or None; nothing is started.
+
+        So of a run that was paused, that a killed server has left, or that trains just now for somebody else; asking
+        for it goes on from there.
+        """
+        return read_kept(self.store, config, member)
 
     def outlook(self, config: TrainConfig, watcher: str | None = None) -> Status:
         """What asking for that config would come to: its status, or that of a run asked for now; nothing is started.
@@ -278,3 +293,14 @@ def ask(config: TrainConfig, watcher: str | None = None) -> Run:
 def outlook(config: TrainConfig, watcher: str | None = None) -> Status:
     """`RunService.outlook` of this process's service."""
     return service().outlook(config, watcher)
+
+
+def look_seconds(usual: float) -> float:
+    """How long a page waits before it looks at its run again: `usual`, or 2, 4, ... times as long where many look.
+
+    All looks are answered by one process, in which every other page is made too.
+    """
+    watched = _service.watched() if _service is not None else 0
+    while watched > limits.LOOKS_PER_SECOND * usual and usual < limits.WATCH_SECONDS / 8:
+        usual *= 2
+    return usual

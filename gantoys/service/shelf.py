@@ -6,27 +6,44 @@ They lie in the store beside the whole films, as `<digest>.paused.film`, and mak
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import struct
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.film import read_new
-from gantoys.runs.film_file import MAGIC, frame_fields, static_fields
-from gantoys.runs.store import Store, touch
+from gantoys.runs.film import Film, read_new
+from gantoys.runs.film_file import MAGIC, frame_fields, frozen, static_fields
+from gantoys.runs.store import Store, numbered, touch
 from gantoys.service.process import Task
 
+log = logging.getLogger(__name__)
 QUIET_SECONDS = 300.0  # a film that has not grown for so long is nobody's
+PAUSED = "The run is paused, and goes on when somebody asks for it."
 _FRAME, _TAG_AND_CHECKSUM = b"FRAM", 8
 
 
 def shelf(store: Store, config: TrainConfig) -> Path:
     """What the names of a config's paused films begin with."""
     return store.folder / f"{config.digest()}.paused.film"
+
+
+def kept_path(store: Store, config: TrainConfig, member: int) -> Path:
+    """Where a member's film lies while nobody trains it and it is not whole."""
+    base = shelf(store, config)
+    return base if config.seeds == 1 else numbered(base, member)
+
+
+def parts(store: Store, config: TrainConfig, member: int) -> list[Path]:
+    """The films of a member that workers write, or that processes which are gone have left."""
+    return [*store.folder.glob(f"{config.digest()}.*{'.part' if config.seeds == 1 else f'-{member}.part'}")]
 
 
 def frames_in(path: Path, config: TrainConfig) -> int:
@@ -78,8 +95,8 @@ def adopt(task: Task, store: Store) -> None:
     """Keep what processes that are gone have left of a run. A film that somebody still writes is copied, not taken."""
     base, config = shelf(store, task.config), task.config
     for m in task.members:
-        kept, ending = task.of(base, m), ".part" if config.seeds == 1 else f"-{m}.part"
-        for part in store.folder.glob(f"{config.digest()}.*{ending}"):
+        kept = task.of(base, m)
+        for part in parts(store, config, m):
             with contextlib.suppress(OSError, ValueError):
                 longer = frames_in(part, config) > frames_in(kept, config)
                 # a whole one is about to get its name, by the one who wrote it
@@ -118,3 +135,37 @@ def open_longest(parts: Iterable[Path], kept: Path, whole: Path, config: TrainCo
     if best is not None:
         best.seek(0)
     return best
+
+
+def read_kept(store: Store, config: TrainConfig, member: int = 0) -> Film | None:
+    """What lies there of a member's film that is not whole, with the status "stopped", or None.
+
+    A whole film that has come meanwhile is given as it is. A damaged paused one is removed, as by `discard`.
+    """
+    kept = kept_path(store, config, member)
+    file = open_longest(parts(store, config, member), kept, store.path(config, member), config)
+    if file is None:
+        return None
+    with file:
+        place = Path(file.name)
+        try:
+            film = read_new(file)
+        except OSError:  # its header is not whole yet
+            return None
+        except ValueError as error:
+            log.warning("%s", error)
+            discard(place, kept)
+            return None
+    if film.config != config or film.member != member or not len(film):
+        return None
+    touch(place)
+    if film.status in ("done", "diverged"):  # it became whole meanwhile
+        return film
+    return replace(film, status="stopped", message=PAUSED, seconds=frozen(np.empty(0, np.float32)))
+
+
+def discard(place: Path, kept: Path) -> None:
+    """Remove a damaged film if it is the paused one, which must not stand in the way of a new one."""
+    if place == kept:
+        with contextlib.suppress(OSError):
+            place.unlink()

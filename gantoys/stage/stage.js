@@ -1562,7 +1562,8 @@ class Stage {
   stackHeight(panel, width) {
     const panels = this.panels(), most = Math.max(...panels.map((p) => p.height_ratio));
     const plain = Math.min(200, width * 0.5, 330 / panels.length);
-    return panel.equal_aspect ? width * (panels.length > 1 ? 0.72 : 0.9) : Math.max(64, (plain * panel.height_ratio) / most);
+    const two = panels.length > 2 && panels.filter((p) => p.equal_aspect).length === 2; // with more below, they must leave room
+    return panel.equal_aspect ? width * (two ? 0.56 : panels.length > 1 ? 0.72 : 0.9) : Math.max(64, (plain * panel.height_ratio) / most);
   }
 
   /** The panels on show. */

@@ -8,10 +8,10 @@ import numpy as np
 
 from gantoys.pictures.lab import lab_scene, waiting_scene
 from gantoys.pictures.lab_seeds import seeds_scene, whole
-from gantoys.pictures.lab_state import LabState, branch_fields, differing, write_run
+from gantoys.pictures.lab_state import LabState, branch_fields, differing, refilmed, write_run
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
-from gantoys.service.run_service import Busy, Run, ask, outlook
+from gantoys.service.run_service import Busy, Run, ask, look_seconds, outlook
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
 from gantoys.ui.lab_films import Screen, Sent, joined, session, stored
@@ -55,7 +55,7 @@ class Player:
             return POLL_SECONDS
         if not self.running:
             return None
-        return POLL_SEEDS_SECONDS if self.side_by_side else POLL_SECONDS
+        return look_seconds(POLL_SEEDS_SECONDS if self.side_by_side else POLL_SECONDS)
 
     @property
     def side_by_side(self) -> bool:
@@ -99,6 +99,7 @@ class Player:
             draft = now.changed(**fields)
             if draft.dim != now.dim:  # on the line p_G is exact for one noise number
                 draft = draft.changed(noise_dim=draft.dim)
+            draft = refilmed(now, draft)
         except ValueError as error:
             self.page.put("trouble", str(error))
             return
@@ -201,8 +202,9 @@ class Player:
 
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
-        """In what the settings differ from the film on screen."""
-        return differing(self.screen.config, self.page.state.config)
+        """In what the settings differ from the film on screen; how many pictures a run has follows from the rest."""
+        differ = differing(self.screen.config, self.page.state.config)
+        return {k: v for k, v in differ.items() if k != "frames" or len(differ) == 1}
 
     # --- what the stage shows -----------------------------------------------------------------------------------
 

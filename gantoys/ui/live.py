@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from gantoys.pictures.film import StartState, film_scene, recorded
 from gantoys.runs.film import Film
 from gantoys.runs.presets import START
-from gantoys.service.run_service import Busy, Run, ask, service
+from gantoys.service.run_service import Busy, Run, ask, look_seconds, service
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
 
@@ -36,7 +36,7 @@ class Live:
     @property
     def every(self) -> float | None:
         """How often the page must look again: only while a run is under way."""
-        return POLL_SECONDS if self.run is not None and not self.run.status().ended else None
+        return look_seconds(POLL_SECONDS) if self.run is not None and not self.run.status().ended else None
 
     def train(self, seed: int) -> None:
         """Asks for the film of another seed, in a process of its own."""

@@ -114,5 +114,8 @@ def test_the_lens_computes_when_it_is_asked_and_not_before(
     expect(page.get_by_text("Trained here")).to_be_visible(timeout=90_000)
     assert 0.5 < number(page, "largest") < 2 and number(page, "turns once") > 2
     shoot(page, "dynamics-lens")
-    page.get_by_role("link", name="In the lab").click()
-    page.wait_for_url(lambda url: "/lab?" in url and "step=30" in url)
+    with page.expect_popup() as opening:
+        page.get_by_role("link", name="In the lab").click()
+    lab = opening.value
+    expect(lab.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+    assert "/lab?" in lab.url and query(lab)["step"] == "30" and "N(2,0.5)" in query(lab)["run"]

@@ -24,6 +24,7 @@ MOVES = {
     "flow": "d*w* / d*t* = *v*(*w*)",
     "simultaneous": "*w* ← *w* + *h v*(*w*)",
     "alternating": "first [*θ* ← *θ* + *h v*_{θ}|fake], then [*ψ* ← *ψ* + *h v*_{ψ}|disc]",
+    "alternating-d": "first [*ψ* ← *ψ* + *h v*_{ψ}|disc], then [*θ* ← *θ* + *h v*_{θ}|fake]",
     "extragradient": "*w* ← *w* + *h v*(*w* + *h v*(*w*))",
     "optimistic": "*w* ← *w* + 2 *h v*(*w*) − *h v*(*w* before)",
     "unrolled": "[*θ*|fake] descends *L*_{G} after [*D*|disc]’s next moves",

@@ -65,6 +65,8 @@ def _histogram(found: Array) -> Panel:
             opacity=0.6,
         ),
         Curve(x=x, y=cauchy_density(x, 1.0), role="theory", label="Cauchy", label_at=1.6),
+        Text(x=0.02, y=0.95, text="ε: noise of *D*", align="left", role="muted"),
+        Text(x=0.02, y=0.87, text="*r*: noise of its slope", align="left", role="muted"),
     )
     return Panel(
         Axis(-REACH, REACH, "gradient of −log *D*, in units of std *r* / std ε"), Axis(0, 0.38, "density"), layers
@@ -93,7 +95,7 @@ def _tails(found: Array) -> Panel:
             label="counted",
         ),
         Rule(at=10.0, axis="x", role="muted"),
-        Text(x=0.04, y=0.08, text="no mean, no variance", align="left", role="muted", frame=True),
+        Text(x=0.97, y=0.93, text="no mean, no variance", align="right", role="muted", frame=True),
     )
     return Panel(
         Axis(0.1, 1e4, "size", log=True), Axis(1e-4, 1.5, "share of gradients beyond", log=True), layers, column=1

@@ -79,8 +79,7 @@ def vanishing_scene(state: GradientState, film: Film | None = None, *, live: boo
             Readout("tb", "under *D*^{*}", own.best[1], kind="exact", form=".3g", role=ROLES[1]),
         ),
         formula=(
-            f"G frozen, D after {{step}} steps:  {names[0]} {{ga}} → {{ta}} under *D*^{{*}};  "
-            f"{names[1]} {{gb}} → {{tb}}"
+            f"after {{step}} steps (under *D*^{{*}}):  {names[0]} {{ga}} ({{ta}}),  {names[1]} {{gb}} ({{tb}})"
         ),
     )  # fmt: skip
 
@@ -133,10 +132,10 @@ def _right(state: GradientState, own: Felt) -> Panel:
             layers.append(Curve(x=own.step[1:], y=size[1:], role=role, dashed=False, width=1.3, label=key))
         layers.append(Points(x=_over(_after(own.step)), y=_over(size[:, None]), role=role, size=5.5, opacity=1))
     layers.append(Rule(at=_over(np.maximum(own.step, 1.0)), axis="x", role="muted", dashed=False))
-    low = min(1e-2, *(10 ** np.floor(np.log10(max(SMALLEST, abs(best)))) for best in own.best))
     return Panel(
         Axis(1, 5000, "steps of D", log=True, ticks=(1, 10, 100, 1000)),
-        Axis(float(low), 20.0, "size of the gradient", log=True), tuple(layers), column=1, rows=2, width_ratio=1.25,
+        Axis(1e-4, 20.0, "size of the gradient", log=True), tuple(layers), column=1, rows=2, width_ratio=1.25,
+        height_ratio=1.7,
     )  # fmt: skip
 
 
