@@ -174,7 +174,8 @@ def test_two_spellings_of_one_config_have_one_digest() -> None:
 OTHER: dict[str, Any] = {
     "toy": "moons", "dataset": 10, "loss": "hinge", "seed": 1, "seeds": 2, "steps": 7, "batch": 8,
     "order": "simultaneous", "d_steps": 2, "g_steps": 0, "fake_law": "N([0,0],1)", "noise_dim": 3,
-    "changes": (change(1, "lr_g", 0.5),), "noise": "uniform", "width": 9, "layers": 1, "activation": "tanh", "width_d": 5, "layers_d": 4,
+    "changes": (change(1, "lr_g", 0.5),), "noise": "uniform", "width": 9, "layers": 1, "activation": "tanh",
+    "width_d": 5, "layers_d": 4,
     "activation_d": "relu", "init": "he", "init_scale": 0.5, "batch_norm": True, "maxout": 2, "optimiser": "sgd",
     "lr_g": 0.1, "lr_d": 0.1, "beta1": 0.1, "beta2": 0.1, "ema": 0.5, "gp": 0.5, "gp0": 0.5, "r1": 0.5, "r2": 0.5,
     "clip": 0.5, "spectral_norm": True, "instance_noise": 0.5, "instance_noise_steps": 5, "label_smoothing": 0.25,

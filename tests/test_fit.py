@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy import integrate, optimize, special
+from scipy import integrate, optimize, special, stats
 from test_readme import of
 
 from gantoys.__main__ import main
@@ -339,3 +339,11 @@ def test_laws_without_a_slope_have_no_fisher_divergence():
     ):
         with pytest.raises(ValueError, match=why):
             fisher_divergence(parse(p), parse(q))  # type: ignore[arg-type]
+
+
+def test_the_best_normal_for_two_flat_pieces_with_a_gap_has_the_mean_product_of_their_quantiles():
+    # c = E Z F^-1(Phi(Z)); by symmetry twice the integral over z > 0 of phi(z) z (1 + 4 (Phi(z) - 1/2))
+    half, _ = integrate.quad(lambda z: stats.norm.pdf(z) * z * (1 + 4 * (stats.norm.cdf(z) - 0.5)), 0, 40)
+    least = fit_normal(parse("0.5*U(-3,-1)+0.5*U(1,3)"), ("w2_squared",))["w2_squared"].minima[0]
+    assert least.mu == pytest.approx(0.0, abs=1e-12)
+    assert least.sigma == pytest.approx(2 * half, rel=1e-7)

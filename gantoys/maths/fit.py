@@ -231,7 +231,7 @@ def _w2_squared(p: Mixture1D) -> Fit:
             z = special.ndtri(np.minimum(p.cdf(x), p.sf(x)))
         return (np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))[None]
 
-    edges = reaching(lambda rows, x: f(rows, x)[0], joint_edges(p, p), _SMALL_TAIL)
+    edges = reaching(f, joint_edges(p, p), _SMALL_TAIL)
     mu, sigma = float(p.mean), float((integrate(f, edges).value + beyond(f, edges)[0])[0, 0])
     found = w2_squared(p, normal(mu, sigma))
     assert found is not None

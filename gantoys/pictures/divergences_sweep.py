@@ -280,7 +280,7 @@ def _gone(value: Swept, name: str, place: int) -> Text:
     at = 0.01 + 0.245 * (place % 4)
     shown = Swept({key: np.where(np.isinf(np.asarray(rows)), at, np.nan) for key, rows in value.rows.items()})
     return Text(
-        x=shown, y=0.94 - 0.14 * (place // 4), text=f"{name} = ∞", align="left", frame=True, role="warn", size=0.9
+        x=shown, y=0.94 - 0.14 * (place // 4), text=f"{name} = ∞", align="left", frame=True, role="warn", size=0.92
     )
 
 

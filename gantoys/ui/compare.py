@@ -77,7 +77,7 @@ class Comparison:
             growing = run is not None and not run.status().ended  # asked before reading, which then misses nothing
             held = _joined(held, run) if run is not None else None
             if not growing and (held is None or held.status == "running"):
-                held = service().store.find(config) or held or recording(config)
+                held = service().store.find(config) or held or recording(config) or service().kept(config)
             if held is not None:
                 rest = {k: v for k, v in films.items() if k != digest}
                 self.page.put("films", dict([*rest.items()][-KEPT + 1 :]) | {digest: held})
@@ -171,8 +171,11 @@ class Comparison:
     def _stands(self, run: Entrant) -> str:
         """How it stands with one run, in words."""
         asked, shot = self._run(run.config), self.shot(run.config)
+        if asked is None and shot.film is not None:
+            at = f"{int(shot.film.step[-1]):,} of {run.config.steps:,}"
+            return f": paused at step {at}; *Train them now* goes on" if shot.film.status == "stopped" else ""
         if asked is None:
-            return "" if shot.film is not None else f": not trained here yet; {self._outlook(run)}"
+            return f": not trained here yet; {self._outlook(run)}"
         status = asked.status()
         if status.state == "queued":
             return f": {status.words}"

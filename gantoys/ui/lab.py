@@ -55,7 +55,7 @@ def open_lab() -> tuple[LabPage, Player]:
     player = Player(page)
     if page.get("wish"):
         page.put("wish", False)
-        if not player.screen.begun and not player.running:
+        if not player.screen.whole and not player.running:
             player.train(page.state.config)
     player.resync()
     if not page.lecture:

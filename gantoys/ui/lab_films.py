@@ -34,6 +34,11 @@ class Screen:
     def begun(self) -> bool:
         return any(film is not None and len(film) for film in self.films)
 
+    @property
+    def whole(self) -> bool:
+        """Whether no frame is missing."""
+        return bool(self.films) and all(map(is_whole, self.films))
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -60,11 +65,11 @@ class Sent:
 
 
 def stored(config: TrainConfig) -> Films:
-    """The films of a config that are there already: the recorded one, or what the store has; none unless all are."""
+    """The films of a config that are there already: the recorded one, or what the store has, also of a paused run."""
     if config == recorded().config:
         return (recorded(),)
-    films = [service().store.find(config, member) for member in range(config.seeds)]
-    return tuple(films) if all(film is not None for film in films) else ()
+    films = [service().store.find(config, k) or service().kept(config, k) for k in range(config.seeds)]
+    return tuple(films) if any(film is not None for film in films) else ()
 
 
 def joined(film: Film | None, run: Run, member: int) -> Film | None:
@@ -75,6 +80,11 @@ def joined(film: Film | None, run: Run, member: int) -> Film | None:
         return new if new is not None and len(new) else film
     # a run that was paused begins again: until it has caught up there is nothing new
     return film.joined(new) if len(new) or new.status != "running" else film
+
+
+def is_whole(film: Film | None) -> bool:
+    """Whether a film has come to its end."""
+    return film is not None and len(film) > 0 and (film.status == "diverged" or film.step[-1] >= film.config.steps)
 
 
 def progress(films: Sequence[Film | None]) -> int:

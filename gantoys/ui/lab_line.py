@@ -11,7 +11,7 @@ from gantoys.runs.causes import cure
 from gantoys.runs.film import Film
 from gantoys.ui import frame, lab_form
 from gantoys.ui.frame import Page
-from gantoys.ui.lab_films import progress
+from gantoys.ui.lab_films import is_whole, progress
 from gantoys.ui.lab_player import Player
 
 SPEED_SECONDS = 4.0  # over which steps per second are taken
@@ -43,7 +43,8 @@ def _standing(page: Page[LabState], player: Player) -> str:
         return f"{len(ended)} of {len(films)} seeds diverged; the first: {frame._literal(ended[0].message)}"
     if status is not None and status.message:
         return f"Step {at:,} of {total:,}. {frame._literal(status.message)}"
-    if at < total:
+    if not screen.whole:
+        at = progress([f for f in films if not is_whole(f)])
         return f"Paused at step {at:,} of {total:,}; what is there can be scrubbed, and *Train this* goes on."
     return f"Trained: {total:,} steps{_pace(films[0])}."
 

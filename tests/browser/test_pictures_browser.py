@@ -1,7 +1,7 @@
 """Every "Try this" state of the exact lessons, reached by its link, against a picture of it that was looked at.
 
-Pictures are small, so that another font or another way to smooth a line does not count, but a curve elsewhere does. After
-a wanted change: look at the lessons, then `GANTOYS_PICTURES=write pytest tests/browser/test_pictures_browser.py`.
+Pictures are small, so that another font or another way to smooth a line does not count, but a curve elsewhere does.
+After a wanted change: look at the lessons, then `GANTOYS_PICTURES=write pytest tests/browser/test_pictures_browser.py`.
 """
 
 import io
@@ -21,7 +21,7 @@ STORED = Path(__file__).parent / "pictures"
 WIDTH = 320
 FAR = 48  # of 255: what a pixel may differ by
 SHARE = 0.006  # of the pixels may differ by more
-TRAINED = ("start", "lab", "compare")  # their pictures are trained on the machine, so that no two are alike to the pixel
+TRAINED = ("start", "lab", "compare")  # trained on the machine: no two are alike to the pixel
 STATES = [(key, i) for key in KEYS if key not in TRAINED for i in range(len(load(key).tries))]
 Open = Callable[..., Page]
 
