@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from gantoys.lessons import load
 from gantoys.maths.losses import LOSSES
 from gantoys.maths.points import from_points
 from gantoys.metrics.modes import has_modes, mode_report
+from gantoys.pictures.dynamics import DynamicsState
 from gantoys.pictures.film import recorded
 from gantoys.pictures.lab import lab_scene, waiting_scene
 from gantoys.pictures.lab_presets import LAB_PRESETS, preset_of
@@ -37,6 +39,7 @@ from gantoys.pictures.state import MAX_QUERY, read, write
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.fields import GROUPS
 from gantoys.runs.film import Film
+from gantoys.runs.presets import START
 from gantoys.runs.store import Store
 from gantoys.stage.layers import Rule
 from gantoys.stage.pack import pack
@@ -427,3 +430,12 @@ def test_a_branch_follows_a_penalty_although_the_edited_run_would_have_more_pict
     draft = refilmed(shown, shown.changed(gp=0.5))
     assert draft.frames != shown.frames
     assert branch_fields(shown, draft) == {"gp": 0.5}
+
+
+def test_the_lab_leads_to_the_eigenvalues_of_the_run_at_the_step_on_screen():
+    app = opened(step="600")
+    (link,) = [m.value for m in app.markdown if "dynamics?" in m.value]
+    asked = dict(parse_qsl(link.partition("dynamics?")[2].rstrip(")")))
+    state, problems = read(DynamicsState, asked)
+    assert not problems and state.show == "lens"
+    assert state.config == START and abs(state.at - 600) <= 30

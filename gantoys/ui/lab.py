@@ -1,6 +1,7 @@
 """The lab's page: the bar above the picture, and beneath it the line, the seeds, the branches and the views."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -8,7 +9,7 @@ from gantoys.maths.losses import LOSSES
 from gantoys.maths.notation import parse
 from gantoys.maths.toys import TOYS
 from gantoys.pictures.lab_presets import LAB_PRESETS, preset_of
-from gantoys.pictures.lab_state import REMEDIES, LabState, remedy_fields, remedy_of
+from gantoys.pictures.lab_state import REMEDIES, LabState, remedy_fields, remedy_of, write_run
 from gantoys.ui import controls, frame, lab_slow, live
 from gantoys.ui.frame import Page
 from gantoys.ui.lab_films import progress
@@ -227,3 +228,6 @@ def _views(page: LabPage, player: Player) -> None:
     )  # fmt: skip
     controls.switch(page, "arrows", "the way that each point is told to go")
     controls.switch(page, "mesh", "what G does to a grid of noise")
+    if player.film is not None and player.step > 0:
+        asked = urlencode({"show": "lens", "run": write_run(player.screen.config), "at": player.step})
+        st.markdown(f"[Does it circle, settle or leave? The eigenvalues at step {player.step:,}](dynamics?{asked})")

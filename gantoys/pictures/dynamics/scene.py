@@ -21,7 +21,7 @@ LONGEST_ARROW = 0.26
 TRAIL = ((6, 0.2, 1.5), (4, 0.32, 1.9), (2, 0.5, 2.3), (0, 0.95, 3.0))  # frames ago, opacity, size
 NEAREST, FURTHEST = 1e-3, 20.0  # of the distance's axis
 MOVES = {
-    "flow": "d*w* / d*t* = *v*(*w*)",
+    "flow": "*dw* / *dt* = *v*(*w*)",
     "simultaneous": "*w* ← *w* + *h v*(*w*)",
     "alternating": "first [*θ* ← *θ* + *h v*_{θ}|fake], then [*ψ* ← *ψ* + *h v*_{ψ}|disc]",
     "alternating-d": "first [*ψ* ← *ψ* + *h v*_{ψ}|disc], then [*θ* ← *θ* + *h v*_{θ}|fake]",
