@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gantoys.ui import look, memory
+from gantoys.ui import live, look, memory
 from gantoys.ui.frame import lecture_view
 from gantoys.ui.navigation import pages
 
@@ -12,3 +12,4 @@ look.apply(lecture=lecture)
 memory.load()
 st.navigation(list(pages().values()), position="hidden" if lecture else "top").run()
 memory.sync()
+live.warm()

@@ -3,12 +3,15 @@
     python benchmarks/kills.py [KILLS]      everything stays on this machine
 
 The app has a folder and a port of its own, and a real Chromium watches a run in the lab. After each kill: no frame is
-lost that the browser had, and each is as it was; no process is left behind; the page, or a new one, goes on. Only what
-was started here is killed, by its id.
+lost that the browser had, and each is as it was; no process is left behind; a new page shows at once what is there; the
+run goes on, and its film is in the end that of a run that nothing has interrupted. Only what was started here is
+killed, by its id.
 """
 
+import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -25,21 +28,25 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "tests" / "browser"
 
 import dev  # noqa: E402
 from figures import Clock, Row, load, quantile, table  # noqa: E402
-from playwright.sync_api import Browser, Error, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import BrowserContext, Error, Locator, Page, sync_playwright  # noqa: E402
 from serving import free_port, is_healthy  # noqa: E402
 
 from gantoys.pictures.lab_state import write_run  # noqa: E402
 from gantoys.runs.config import TrainConfig  # noqa: E402
 from gantoys.runs.film import Film, read_new  # noqa: E402
 from gantoys.runs.film_file import frame_fields  # noqa: E402
+from gantoys.runs.store import Store  # noqa: E402
 from gantoys.service.local import train_to_file  # noqa: E402
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-CONFIG = TrainConfig(steps=100_000, frames=400, cadence="even", width=16, batch=16, grid=16, shown=64)
-KILLS, SECONDS = 50, 220.0
-WAYS = {"worker": 18, "tab": 14, "web, asked to end": 9, "web, by force": 9}  # how often of 50
-PATIENCE, END_SECONDS = 40.0, 10.0
+# a few kills long
+CONFIG = TrainConfig(steps=120_000, frames=400, cadence="even", width=24, batch=24, grid=16, shown=64)
+KILLS, SECONDS = 50, 270.0
+WAYS = {"worker": 20, "tab": 15, "web, asked to end": 8, "web, by force": 7}  # how often of 50
+OPEN = 3  # after each third end of the web process the tab stays open, and must find the new one by itself
+PATIENCE, END_SECONDS, SHOW_SECONDS = 45.0, 10.0, 15.0
 STEP = '[data-key="step"] input'  # the slider along the film: it has a place for each frame that the page has
+TRAINED = re.compile(r"^Trained: [\d,]+ steps")
 
 
 def stat(pid: int) -> list[str]:
@@ -65,13 +72,13 @@ def descendants(pid: int) -> dict[int, int]:
     return known
 
 
-def until(condition: Callable[[], object], patience: float = PATIENCE) -> float:
+def until(condition: Callable[[], object], patience: float = PATIENCE, pause: float = 0.02) -> float:
     """The seconds until something holds; infinite if it does not come about."""
     begin = time.monotonic()
     while not condition():
         if time.monotonic() - begin > patience:
             return float("inf")
-        time.sleep(0.02)
+        time.sleep(pause)
     return time.monotonic() - begin
 
 
@@ -91,29 +98,41 @@ class App:
             cwd=ROOT, env={**os.environ, "GANTOYS_HOME": str(self.home)}, stdin=subprocess.DEVNULL,
             stdout=self.log, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        if until(lambda: is_healthy(self.url)) == float("inf"):
+        if until(lambda: is_healthy(self.url), pause=0.05) == float("inf"):
             raise RuntimeError("the app does not start")
+
+    def processes(self) -> list[int]:
+        """All that run and belong to this app, whoever their parent is: they have its folder in their environment."""
+        mark, found = f"GANTOYS_HOME={self.home}".encode(), []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # gone, or another user's
+                if mark in (folder / "environ").read_bytes().split(b"\0") and alive(int(folder.name)):
+                    found.append(int(folder.name))
+        return found
 
     def workers(self) -> list[int]:
         """Those who train: children of the nursery, which is a child of the app."""
-        return [pid for pid, away in descendants(self.process.pid).items() if away == 2 and alive(pid)]
+        parents = {pid: int(found[1]) for pid in self.processes() if (found := stat(pid))}
+        return [pid for pid, parent in parents.items() if parents.get(parent) == self.process.pid]
 
-    def end(self, number: int) -> list[int]:
-        """Send a signal and wait for the end; the processes that are still there after some seconds."""
-        left = list(descendants(self.process.pid))
+    def end(self, number: int) -> list[str]:
+        """Send a signal and wait for the end; what is still there after some seconds, in words."""
         self.process.send_signal(number)
-        self.process.wait(30)
-        until(lambda: not any(alive(pid) for pid in left), END_SECONDS)
-        return [pid for pid in left if alive(pid)]
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return [f"{self.process.pid} the web process itself"]
+        until(lambda: not self.processes(), END_SECONDS)
+        return [f"{pid} {Path(f'/proc/{pid}/cmdline').read_text()[-60:]!r} {stat(pid)}" for pid in self.processes()]
 
     def films(self, config: TrainConfig) -> list[Film]:
         """What lies on the disk of a run."""
         found = []
         for path in (self.home / "films").glob(f"{config.digest()}.*"):
-            try:
+            with contextlib.suppress(OSError, ValueError):  # renamed meanwhile, or not begun
                 found.append(read_new(path))
-            except (OSError, ValueError):  # renamed meanwhile, or not begun
-                continue
         return found
 
 
@@ -124,75 +143,87 @@ class Tally:
     killed: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     changed: int = 0
-    orphans: int = 0
+    left: list[str] = field(default_factory=list)
     stuck: int = 0
+    empty: int = 0
     waits: dict[str, list[float]] = field(default_factory=lambda: {way: [] for way in WAYS})
-    seen: dict[str, Film] = field(default_factory=dict)
+    seen: dict[int, Film] = field(default_factory=dict)  # by seed, as are:
+    kills: Counter[int] = field(default_factory=Counter)
 
     def compare(self, app: App, config: TrainConfig, shown: int) -> None:
         """Whether the frames that a page had are all there, as they were."""
         films = sorted(app.films(config), key=len)
-        longest, before = films[-1] if films else None, self.seen.get(config.digest())
+        longest, before = films[-1] if films else None, self.seen.get(config.seed)
         held = len(longest) if longest is not None else 0
         self.lost += max(0, shown - held)
         if longest is None:
             return
         if before is not None:
             self.lost += max(0, len(before) - held)
-            both = min(len(before), held)
-            names = [f.name for f in frame_fields(config)]
-            same = all((getattr(before, n)[:both] == getattr(longest, n)[:both]).all() for n in names)
-            self.changed += not same
-        self.seen[config.digest()] = longest
+            self.changed += not same(before, longest, min(len(before), held))
+        self.seen[config.seed] = longest
+
+
+def same(one: Film, other: Film, count: int) -> bool:
+    """Whether the first frames of two films are equal, bit for bit."""
+    names = [f.name for f in frame_fields(one.config)]
+    return all((getattr(one, n)[:count] == getattr(other, n)[:count]).all() for n in names)
 
 
 class Visitor:
     """A tab that watches a run."""
 
-    def __init__(self, browser: Browser, app: App) -> None:
-        self.browser, self.app = browser, app
+    def __init__(self, context: BrowserContext, app: App) -> None:
+        self.context, self.app = context, app
         self.page: Page | None = None
 
     def open(self, config: TrainConfig) -> None:
-        """Open the lab by a link in a new tab."""
+        """Open the lab by a link in a new tab; the old one is closed."""
         if self.page is not None:
-            self.page.context.close()
-        self.page = self.browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
-        self.page.goto(f"{self.app.url}/lab?run={write_run(config)}", timeout=PATIENCE * 1000)
+            self.page.close()
+        self.page = self.context.new_page()
+        self.page.goto(f"{self.app.url}/lab?run={write_run(config)}", timeout=PATIENCE * 1000, wait_until="commit")
+
+    def _there(self, find: Callable[[Page], Locator]) -> Locator | None:
+        assert self.page is not None
+        with contextlib.suppress(Error):  # between two pages
+            found = find(self.page)
+            return found.first if found.count() and found.first.is_visible() else None
+        return None
 
     def shown(self) -> int:
         """How many frames the page has."""
-        assert self.page is not None
-        try:
-            slider = self.page.locator(STEP)
-            return int(slider.get_attribute("max", timeout=200) or -1) + 1 if slider.count() else 0
-        except Error:  # between two pages
-            return 0
+        slider = self._there(lambda page: page.locator(STEP))
+        with contextlib.suppress(Error):
+            return int(slider.get_attribute("max", timeout=500) or -1) + 1 if slider is not None else 0
+        return 0
 
-    def button(self, name: str) -> bool:
-        """Press a button if it is there."""
-        assert self.page is not None
-        try:
-            self.page.get_by_role("button", name=name).click(timeout=500)
-        except Error:
-            return False
-        return True
+    def press(self) -> None:
+        """Train, if there is something to train."""
+        with contextlib.suppress(Error):
+            button = self._there(lambda page: page.get_by_role("button", name="Train this"))
+            if button is not None:
+                button.click(timeout=500)
 
-    def says(self, words: str) -> bool:
-        """Whether the page says that."""
-        assert self.page is not None
-        return self.page.get_by_text(words).first.is_visible()
+    def whole(self) -> bool:
+        """Whether the page says that the run is at its end."""
+        return self._there(lambda page: page.get_by_text(TRAINED)) is not None
 
     def goes_on(self, least: int) -> float:
         """Press Train where that is needed; seconds until more frames than `least` are there, or the run is whole."""
 
         def grown() -> bool:
-            if self.says("Trained:") or self.shown() > least:
+            if self.shown() > least or self.whole():
                 return True
-            self.button("Train this")
+            self.press()
             return False
 
-        return until(grown)
+        return until(grown, pause=0.1)
+
+    def begin(self, config: TrainConfig) -> bool:
+        """Open the page of a run and train it; whether it does."""
+        self.open(config)
+        return self.goes_on(0) < float("inf")
 
 
 def once(way: str, app: App, visitor: Visitor, config: TrainConfig, tally: Tally) -> None:
@@ -200,22 +231,25 @@ def once(way: str, app: App, visitor: Visitor, config: TrainConfig, tally: Tally
     shown = visitor.shown()
     tally.compare(app, config, shown)
     tally.killed[way] += 1
-    begin = time.monotonic()
+    tally.kills[config.seed] += 1
+    begin, fresh = time.monotonic(), way == "tab"
     if way == "worker":
+        until(app.workers, END_SECONDS)
         workers = app.workers()[:1]
         for pid in workers:
-            os.kill(pid, signal.SIGKILL)
-        tally.orphans += until(lambda: not any(alive(pid) for pid in workers), END_SECONDS) == float("inf")
-    elif way == "tab":
-        visitor.open(config)
-    else:
-        left = app.end(signal.SIGTERM if "asked" in way else signal.SIGKILL)
-        tally.orphans += len(left)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, signal.SIGKILL)
+        if until(lambda: not any(alive(pid) for pid in workers), END_SECONDS) == float("inf"):
+            tally.left.append(f"worker {workers}")
+    elif way != "tab":
+        tally.left += app.end(signal.SIGTERM if "asked" in way else signal.SIGKILL)
         tally.compare(app, config, shown)
         app.start()
-        if tally.killed[way] % 2:  # every other time the tab stays open, and must find the new server by itself
-            visitor.open(config)
-    stuck = visitor.goes_on(shown if way != "tab" else shown - 1) == float("inf")
+        fresh = sum(tally.killed[w] for w in WAYS if w.startswith("web")) % OPEN != 0
+    if fresh:
+        visitor.open(config)
+        tally.empty += until(lambda: visitor.shown() >= shown, SHOW_SECONDS, pause=0.1) == float("inf")
+    stuck = visitor.goes_on(shown) == float("inf")
     tally.stuck += stuck
     tally.waits[way].append(time.monotonic() - begin)
     tally.compare(app, config, shown)
@@ -225,7 +259,7 @@ def once(way: str, app: App, visitor: Visitor, config: TrainConfig, tally: Tally
 
 def run(kills: int = KILLS) -> list[Row]:
     """All of it."""
-    dice, clock, tally = random.Random(7), Clock(SECONDS), Tally()
+    dice, clock, tally, seed = random.Random(7), Clock(SECONDS), Tally(), 1
     ways = [way for way, times in WAYS.items() for _ in range(times)]
     order = (dice.sample(ways, len(ways)) * (kills // len(ways) + 1))[:kills]
     chromium = dev.find_chromium()
@@ -234,53 +268,55 @@ def run(kills: int = KILLS) -> list[Row]:
         app = App(Path(folder))
         app.start()
         try:
-            visitor, seed = Visitor(browser, app), 1
-            visitor.open(CONFIG.changed(seed=seed))
-            tally.stuck += visitor.goes_on(0) == float("inf")
+            visitor = Visitor(browser.new_context(viewport={"width": 1280, "height": 720}), app)
+            tally.stuck += not visitor.begin(CONFIG.changed(seed=seed))
             for way in order:
                 if not clock.left():
                     break
-                if visitor.says("Trained:"):
+                if visitor.whole():
+                    tally.compare(app, CONFIG.changed(seed=seed), len(CONFIG.recorded_steps()))
                     seed += 1
-                    visitor.open(CONFIG.changed(seed=seed))
-                    tally.stuck += visitor.goes_on(0) == float("inf")
-                time.sleep(dice.uniform(0.1, 0.8))
+                    tally.stuck += not visitor.begin(CONFIG.changed(seed=seed))
+                time.sleep(dice.uniform(0.05, 0.5))
                 once(way, app, visitor, CONFIG.changed(seed=seed), tally)
-                print(".", end="", flush=True)
+                print(way[0] if way != "web, by force" else "W", end="", flush=True)
             config = CONFIG.changed(seed=seed)
-            whole = until(lambda: visitor.says("Trained:") or (visitor.button("Train this") and False), PATIENCE)
+            whole = until(lambda: visitor.whole() or visitor.press(), pause=0.2)
             tally.compare(app, config, len(config.recorded_steps()) if whole < float("inf") else 0)
-            left = app.end(signal.SIGTERM)
-            tally.orphans += len(left)
+            tally.left += app.end(signal.SIGTERM)
         finally:
             browser.close()
             if app.process.poll() is None:
                 app.end(signal.SIGKILL)
-        same = whole < float("inf") and equal(tally.seen[config.digest()], config, Path(folder))
+        print()
+        finished = [s for s, film in tally.seen.items() if film.status == "done"]
+        worst = max(finished, key=tally.kills.__getitem__, default=None)
+        equal = worst is not None and is_uninterrupted(tally.seen[worst], Path(folder))
+    for words in tally.left:
+        print(f"left behind: {words}")
     count = sum(tally.killed.values())
-    print()
     rows = [
         Row(f"after “{way}” killed ({tally.killed[way]}): seconds until it goes on, p95", "s", quantile(waits, 0.95))
         for way, waits in tally.waits.items() if waits
     ]  # fmt: skip
+    hit = tally.kills[worst] if worst is not None else 0
     return [
         Row("kills", "", count, least=kills),
         Row("frames that a page had and that were lost", "frames", tally.lost, most=0),
         Row("times that a frame was another one afterwards", "", tally.changed, most=0),
-        Row("processes left behind", "", tally.orphans, most=0),
+        Row("processes left behind", "", len(tally.left), most=0),
         Row("pages that were stuck", "", tally.stuck, most=0),
-        Row("the last film is that of a run that nothing interrupted", "", same, least=1),
+        Row("new pages that did not show the frames that were there", "", tally.empty, most=0),
+        Row("runs that came to their end", "", len(finished), least=seed),
+        Row(f"the one with most kills ({hit}) is the film of a run without one", "", equal, least=1),
         *rows,
     ]
 
 
-def equal(film: Film, config: TrainConfig, folder: Path) -> bool:
+def is_uninterrupted(film: Film, folder: Path) -> bool:
     """Whether a film is that of its config trained at one go."""
-    from gantoys.runs.store import Store
-
-    (fresh,) = train_to_file(config, folder / "fresh.film", store=Store(folder / "fresh"))
-    names = [f.name for f in frame_fields(config)]
-    return len(fresh) == len(film) and all((getattr(fresh, n) == getattr(film, n)).all() for n in names)
+    (fresh,) = train_to_file(film.config, folder / "fresh.film", store=Store(folder / "fresh"))
+    return len(fresh) == len(film) and same(film, fresh, len(film))
 
 
 def main() -> int:

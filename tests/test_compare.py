@@ -349,7 +349,9 @@ def asked(monkeypatch, tmp_path):
 
     store = Store(tmp_path / "films")
     monkeypatch.setattr(on_page, "ask", ask)
-    monkeypatch.setattr(on_page, "service", lambda: SimpleNamespace(store=store))
+    kept = SimpleNamespace(store=store, kept=lambda config, member=0: None)
+    monkeypatch.setattr(on_page, "service", lambda: kept)
+    monkeypatch.setattr(on_page, "outlook", lambda config, watcher=None: Status("queued"))
     return SimpleNamespace(calls=calls, store=store)
 
 

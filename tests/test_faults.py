@@ -35,15 +35,16 @@ from gantoys.commands.output import plain
 from gantoys.lessons import KEYS
 from gantoys.maths.csv_points import read_csv
 from gantoys.metrics.files import load_points
+from gantoys.pictures.compare_state import CompareState, entrants
 from gantoys.pictures.film import recorded
-from gantoys.pictures.lab_state import LabState
+from gantoys.pictures.lab_state import LabState, write_run
 from gantoys.pictures.state import MAX_QUERY, State, read
 from gantoys.runs import limits, state_file, store
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.film_file import FilmWriter
 from gantoys.runs.store import Store
-from gantoys.service import exports
+from gantoys.service import exports, run_service
 from gantoys.service.nursery import nursery
 from gantoys.service.process import Task
 from gantoys.service.run_service import Busy, Run, RunService
@@ -286,17 +287,17 @@ def test_three_hundred_who_ask_for_the_same_run_share_it(make: Callable[..., Run
 def test_pages_look_less_often_where_many_look(
     make: Callable[..., RunService], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gantoys.service import run_service
-
     monkeypatch.setattr(run_service, "_service", None)
     assert run_service.look_seconds(0.3) == 0.3
     service = make()
     monkeypatch.setattr(run_service, "_service", service)
     runs = [service.ask(SHORT.changed(steps=50_000), f"visitor {k}") for k in range(20)]
-    assert service.watched() == 20 and run_service.look_seconds(0.3) == 1.2, "17 looks a second, of all together"
-    for run in runs[4:]:
+    assert service.watched() == 20 and run_service.look_seconds(0.3) == 2.4, "8 looks a second, of all together"
+    own = {run_service.look_seconds(0.3, f"visitor {k}") for k in range(20)}
+    assert len(own) > 10 and 1.8 <= min(own) < max(own) <= 3.0, "and not all in the same moment"
+    for run in runs[2:]:
         run.leave()
-    assert run_service.look_seconds(0.3) == 0.3
+    assert run_service.look_seconds(0.3) == run_service.look_seconds(0.3, "visitor 1") == 0.3
 
 
 def test_runs_of_closed_tabs_do_not_delay_the_next_visitor(make: Callable[..., RunService]) -> None:
@@ -312,7 +313,7 @@ def test_runs_of_closed_tabs_do_not_delay_the_next_visitor(make: Callable[..., R
 def test_a_worker_that_hangs_is_killed_and_another_one_finishes_its_run(make: Callable[..., RunService]) -> None:
     service = make(workers=1)
     service.crew.stall_seconds = 1.0
-    config = LONG.changed(steps=20_000)
+    config = LONG.changed(steps=10_000, frames=200)
     run = service.ask(config, "ann")
     until(lambda: has_frames(run), "frames")
     worker = pid(run)
@@ -396,7 +397,7 @@ def test_no_look_at_a_film_misses_frames_while_it_is_handed_on(tmp_path: Path) -
     newest, least, film, stop, wrong = [films.part(config)], [0], [0], threading.Event(), []
 
     def hand_on() -> None:
-        for _ in range(150):
+        for _ in range(100):
             for count in range(2, total + 1, 2):
                 part = films.part(config)
                 grown(tmp_path, count)(part.with_suffix(".new"))
@@ -437,6 +438,28 @@ def test_a_damaged_paused_film_does_not_stand_in_the_way(make: Callable[..., Run
     shelf(service.store, config).write_bytes(data)
     run = service.ask(config, "ann")
     assert finish(run) == "done" and len(run.film() or ()) == len(config.recorded_steps())
+
+
+def test_a_new_page_shows_the_frames_of_a_run_that_is_paused_says_so_and_starts_nothing(
+    make: Callable[..., RunService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make()
+    monkeypatch.setattr(run_service, "_service", service)
+    config = entrants(CompareState(seed=77))[1].config
+    first = service.ask(config, "ann")
+    until(lambda: (film := first.film()) is not None and len(film) > 3, "frames")
+    first.leave()
+    until(lambda: service._ending(config.digest()) is None, "the end of its worker")
+    kept = service.kept(config)
+    assert kept is not None and kept.step[-1] < config.steps
+    monkeypatch.setattr(RunService, "ask", lambda *_, **__: pytest.fail("a link has started a training"))
+    at = f"{kept.step[-1]:,} of {config.steps:,}"
+    app = opened("lab", run=write_run(config))
+    (line,) = [m.value for m in app.markdown if "Paused at step" in m.value]
+    assert f"Paused at step {at}" in line and "*Train this* goes on" in line
+    assert app.session_state["screen:lab"].films[0].step[-1] == kept.step[-1]
+    (line,) = [c.value for c in opened("compare", seed="77").caption if "paused at step" in c.value]
+    assert f"paused at step {at}" in line and "*Train them now* goes on" in line
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., RunService]]:
     assert not list((tmp_path / "films").glob("*.part"))
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
@@ -95,14 +95,17 @@ def has_frames(run: Run) -> bool:
 
 
 def test_many_who_ask_for_one_config_share_one_worker_and_one_film(make: Callable[..., RunService]) -> None:
-    service, config = make(), SHORT.changed(steps=20_000)  # still at work when the last has looked
+    service, config = make(), SHORT.changed(steps=8000)
     runs: list[Run] = []
     threads = [threading.Thread(target=lambda k=k: runs.append(service.ask(config, f"session {k}"))) for k in range(30)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({pid(run) for run in runs}) == 1
+    worker = pid(runs[0])
+    os.kill(worker, signal.SIGSTOP)  # still at work when the last has looked
+    assert {pid(run) for run in runs} == {worker}
+    os.kill(worker, signal.SIGCONT)
     assert {finish(run) for run in runs} == {"done"}
     films = [run.film() for run in runs[:3]]
     assert all(f is not None and f.status == "done" and len(f) == 20 for f in films)
@@ -258,24 +261,18 @@ while run.film() is None:
     time.sleep(0.02)
 told = {"pids": [run._job.workers[0].pid, nursery().process.pid], "torch": "torch" in sys.modules}
 print(json.dumps(told), flush=True)
-if sys.argv[2] == "stay":
-    time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("how", ["it ends", "SIGKILL"])
-def test_no_process_outlives_the_one_that_asked_which_itself_never_imports_torch(tmp_path: Path, how: str) -> None:
+def test_no_process_outlives_the_one_that_asked_which_itself_never_imports_torch(tmp_path: Path) -> None:
     asker = subprocess.Popen(
-        [sys.executable, "-c", ASKER, LONG.canonical_json(), "stay" if how == "SIGKILL" else "end"],
+        [sys.executable, "-c", ASKER, LONG.canonical_json()],
         cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "GANTOYS_HOME": str(tmp_path)},
     )  # fmt: skip
     assert asker.stdout is not None
     told = json.loads(asker.stdout.readline())
     assert told["torch"] is False
-    assert how == "it ends" or all(alive(process) for process in told["pids"])
-    if how == "SIGKILL":
-        asker.kill()
-    asker.wait(30)
+    asker.wait(30)  # one that is killed: see test_service_faults
     asker.stdout.close()
     until(lambda: not any(alive(process) for process in told["pids"]), "the orphans end", 5)
 
@@ -352,7 +349,7 @@ def test_when_the_nursery_dies_its_workers_end_and_their_runs_are_finished_by_ot
 ) -> None:
     mine = Nursery()
     assert mine.wait_until_ready(60)
-    service = make(nursery=lambda: mine if not mine.gone else None)
+    service = make(nursery=lambda: mine if not mine.gone else nursery())
     run = service.ask(LONG.changed(steps=1500, frames=100))
     until(lambda: has_frames(run), "frames")
     worker = pid(run)
@@ -451,7 +448,7 @@ def interrupted(config: TrainConfig, path: Path, store: Store, step: int = 0) ->
 
 
 def test_an_interrupt_keeps_the_film_so_far_and_the_run_can_be_gone_on_with(tmp_path: Path) -> None:
-    path, store, config = tmp_path / "out.film", Store(tmp_path / "s"), LONG.changed(steps=4000)
+    path, store, config = tmp_path / "out.film", Store(tmp_path / "s"), LONG.changed(steps=4000, frames=200)
     interrupted(config, path, store, 500)
     film = Film.load(path)
     assert film.status == "stopped" and 500 < film.step[-1] < 4000

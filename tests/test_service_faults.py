@@ -24,7 +24,7 @@ from gantoys.service.measures import Pace, private_bytes, usual_seconds
 from gantoys.service.nursery import nursery
 from gantoys.service.run_service import Busy, Run, RunService
 from gantoys.service.share import seconds_until
-from gantoys.service.shelf import frames_in, shelf
+from gantoys.service.shelf import frames_in, kept_path, shelf
 
 STEADY = LONG.changed(steps=10_000, frames=200)  # a few seconds
 
@@ -69,7 +69,7 @@ def test_a_short_run_does_not_wait_for_the_end_of_a_long_one_whose_film_is_the_s
     make: Callable[..., RunService], tmp_path: Path
 ) -> None:
     service = make(turn_seconds=0.3)
-    steady = STEADY.changed(steps=25_000)  # outlasts the short one on any machine
+    steady = STEADY.changed(steps=15_000, frames=300)  # outlasts the short one on any machine
     long = service.ask(steady, "ann")
     until(lambda: has_frames(long), "frames")
     short = service.ask(SHORT, "bob")
@@ -87,10 +87,19 @@ def test_a_short_run_does_not_wait_for_the_end_of_a_long_one_whose_film_is_the_s
 def test_runs_that_last_take_equal_turns(make: Callable[..., RunService]) -> None:
     service = make(turn_seconds=0.25)
     runs = [service.ask(LONG.changed(seed=k, width=24), f"visitor {k}") for k in range(3)]
-    until(lambda: [run.status() for run in runs] and min(r._job.shares[0].served for r in runs) > 0.7, "turns", 60)
-    served = [run._job.shares[0].served for run in runs]
-    # one may have had a turn more than another, and a turn counts the way back to where it was
-    assert max(served) - min(served) < 1.2, served
+    served, turns = [0.0] * len(runs), [0.0]
+
+    def look() -> bool:
+        for k, run in enumerate(runs):
+            run.status()  # somebody watches
+            before, served[k] = served[k], run._job.shares[0].served
+            turns.append(served[k] - before)
+        return min(served) > 0.7
+
+    until(look, "turns")
+    # one may have had a turn more than another; how long they are depends on the machine, since a turn counts the way
+    # back to where it was
+    assert max(served) - min(served) <= 2 * max(turns), (served, max(turns))
 
 
 def test_a_visitor_with_several_runs_gets_no_more_than_one_with_a_single_run(make: Callable[..., RunService]) -> None:
@@ -109,7 +118,7 @@ def test_a_visitor_with_several_runs_gets_no_more_than_one_with_a_single_run(mak
 
 
 def test_the_seeds_of_one_run_are_spread_over_the_workers(make: Callable[..., RunService], tmp_path: Path) -> None:
-    config = SHORT.changed(seeds=3, width=72, steps=1500, frames=40)
+    config = SHORT.changed(seeds=3, width=72, steps=600, frames=40)
     run = make(workers=2).ask(config)
     assert len(groups(config)) == 3 and len(run._job.workers) == 2
     assert finish(run) == "done"
@@ -139,6 +148,33 @@ def test_a_paused_run_goes_on_in_another_service_from_where_it_was(
     assert film is not None and len(film) >= len(seen) and film.status == "running", "it is shown at once"
     assert again._job.workers[0].task.source is not None
     assert finish(again) == "done" and frame_bytes(again.film_path()) == fresh(STEADY, tmp_path)
+
+
+def test_the_frames_of_a_paused_run_can_be_looked_at_and_that_starts_nothing(
+    make: Callable[..., RunService], tmp_path: Path
+) -> None:
+    config = STEADY.changed(seeds=2, width=72)  # each seed trains by itself
+    service = make()
+    assert [service.kept(config, m) for m in range(2)] == [None, None]
+    run = service.ask(config, "ann")
+    until(lambda: (film := run.film()) is not None and len(film) > 5, "frames")
+    shown = run.film()
+    growing = service.kept(config)  # somebody else looks, who has not asked
+    assert shown is not None and growing is not None and len(growing) >= len(shown) and growing.status == "stopped"
+    service.close()
+    store = make()
+    film = store.kept(config)
+    assert film is not None and len(film) >= len(growing) and film.status == "stopped" and film.config == config
+    assert (film.samples[: len(shown)] == shown.samples).all() and not store._jobs and store._thread is None
+    assert store.kept(config.changed(seed=9)) is None
+    whole = fresh(SHORT, tmp_path)
+    store.store.path(SHORT).write_bytes((tmp_path / "fresh.film").read_bytes())
+    assert (found := store.kept(SHORT)) is not None and found.status == "done" and len(whole)
+    place = kept_path(store.store, config, 0)
+    data = bytearray(place.read_bytes())
+    data[len(data) // 2] ^= 1
+    place.write_bytes(data)
+    assert store.kept(config) is None and not place.exists(), "it must not stand in the way"
 
 
 def test_a_run_asked_for_again_while_its_worker_still_stops_waits_for_that(make: Callable[..., RunService]) -> None:
@@ -233,11 +269,11 @@ def test_workers_killed_at_random_moments_cost_no_frame_that_was_shown(
     make: Callable[..., RunService], tmp_path: Path
 ) -> None:
     service, dice = make(workers=2, turn_seconds=0.4), random.Random(4)
-    configs = [STEADY.changed(seed=k) for k in range(3)]
+    configs = [STEADY.changed(seed=k, steps=7000, frames=140) for k in range(3)]
     runs = [service.ask(config, f"visitor {k}") for k, config in enumerate(configs)]
     shown, pids = [0] * len(runs), set()
     kills, due = 0, time.monotonic() + 0.5
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not all(run.status().ended for run in runs):
         assert time.monotonic() < deadline, "a run is stuck"
         for k, run in enumerate(runs):
@@ -273,7 +309,7 @@ while True:
 def test_a_parent_killed_at_any_moment_leaves_no_process_and_no_gap(
     make: Callable[..., RunService], tmp_path: Path
 ) -> None:
-    config, shown = LONG, 0
+    config, shown, service = LONG, 0, make()
     for number in (signal.SIGKILL, signal.SIGTERM):
         parent = subprocess.Popen(
             [sys.executable, "-c", WATCHER, config.canonical_json()],
@@ -289,7 +325,8 @@ def test_a_parent_killed_at_any_moment_leaves_no_process_and_no_gap(
         parent.wait(30)
         parent.stdout.close()
         until(lambda: not any(alive(process) for process in told["pids"] if process), "no orphan", 8)  # noqa: B023
-    service = make()
+        left = service.kept(config)
+        assert left is not None and len(left) >= shown and left.status == "stopped" and not service._jobs
     film = service.ask(config).film()
     assert film is not None and len(film) >= shown and film.status == "running"
 

@@ -20,6 +20,7 @@ import threading
 import time
 import uuid
 import weakref
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -295,12 +296,16 @@ def outlook(config: TrainConfig, watcher: str | None = None) -> Status:
     return service().outlook(config, watcher)
 
 
-def look_seconds(usual: float) -> float:
+def look_seconds(usual: float, watcher: str = "") -> float:
     """How long a page waits before it looks at its run again: `usual`, or 2, 4, ... times as long where many look.
 
-    All looks are answered by one process, in which every other page is made too.
+    All looks are answered by one process, in which every other page is made too. Those of `watcher` then come up to a
+    quarter sooner or later, always by the same part: a class that has pressed a button together does not go on looking
+    in the same moments.
     """
-    watched = _service.watched() if _service is not None else 0
-    while watched > limits.LOOKS_PER_SECOND * usual and usual < limits.WATCH_SECONDS / 8:
-        usual *= 2
-    return usual
+    watched, seconds = _service.watched() if _service is not None else 0, usual
+    while watched > limits.LOOKS_PER_SECOND * seconds and seconds < limits.WATCH_SECONDS / 8:
+        seconds *= 2
+    if seconds == usual or not watcher:
+        return seconds
+    return round(seconds * (0.75 + 0.5 * zlib.crc32(watcher.encode()) / 2**32), 2)

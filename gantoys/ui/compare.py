@@ -15,7 +15,7 @@ from gantoys.pictures.compare_state import CHANGES, MOST_SEEDS, CompareState, En
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.recordings import recording
-from gantoys.service.run_service import Busy, Run, ask, outlook, service
+from gantoys.service.run_service import Busy, Run, ask, look_seconds, outlook, service
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
 from gantoys.ui.frame import Page
@@ -94,7 +94,7 @@ class Comparison:
         """How often the page must look again: only while one of its runs is under way."""
         busy = self.under_way(self.configs)
         self.page.put("looking", busy)
-        return POLL_SECONDS if busy else None
+        return look_seconds(POLL_SECONDS) if busy else None
 
     # --- the picture ----------------------------------------------------------------------------------------------
 
@@ -213,7 +213,7 @@ class Comparison:
         """The verdict over seeds, in a part of the page that looks by itself while it is trained."""
         busy = self.under_way(self._trials())
         self.page.put("judging", busy)
-        st.fragment(_verdict, run_every=POLL_SECONDS if busy else None)(self)
+        st.fragment(_verdict, run_every=look_seconds(POLL_SECONDS) if busy else None)(self)
 
     def _films(self, config: TrainConfig) -> list[Film] | None:
         """All films of a trial, or None while one is missing."""

@@ -11,7 +11,7 @@ from gantoys.pictures.wasserstein_state import WassersteinState
 from gantoys.runs.critics import SLOPE_RULES, critic_config
 from gantoys.runs.film import Film
 from gantoys.runs.recordings import recording
-from gantoys.service.run_service import Busy, Run, ask, service
+from gantoys.service.run_service import Busy, Run, ask, look_seconds, service
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
 from gantoys.ui.frame import Page
@@ -38,7 +38,7 @@ class Critic:
     @property
     def every(self) -> float | None:
         """How often the page must look again: only while a run is under way."""
-        return POLL_SECONDS if self.run is not None and not self.run.status().ended else None
+        return look_seconds(POLL_SECONDS) if self.run is not None and not self.run.status().ended else None
 
     def film(self) -> Film | None:
         """What is known of the critic asked for; a link plays it, and never starts a training."""

@@ -10,9 +10,10 @@ A page opens its lesson, shows a picture and then the rest:
 import ast
 import inspect
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, Generic
@@ -21,6 +22,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 from pydantic import ValidationError
+from streamlit import runtime
 
 from gantoys.lessons import Lesson, load
 from gantoys.pictures import state as links
@@ -33,8 +35,14 @@ from gantoys.ui import memory, navigation
 Build = Callable[..., Scene]
 MOVE_SECONDS = 1.6
 HEIGHT = 488
-HEAD_START_SECONDS = 0.35
+HEAD_START_SECONDS, NAP_SECONDS = 0.8, 0.05
+FILMS_AT_ONCE = 1
 LECTURE_HEIGHT, LECTURE_HEIGHT_ASKING, LECTURE_HEIGHT_SAYING = 572, 520, 470
+
+
+def served() -> bool:
+    """Whether a browser may be looking: there is a server, and not a test that runs a page."""
+    return runtime.exists() and isinstance(runtime.get_instance(), runtime.Runtime)
 
 
 def lecture_view() -> bool:
@@ -193,7 +201,10 @@ class Page(Generic[StateT]):
         if not self.get("opened"):
             # what stands below the fold, with its formulas, would hold up the first picture in the browser
             self.put("opened", True)
-            time.sleep(HEAD_START_SECONDS)
+            until = time.monotonic() + (HEAD_START_SECONDS if served() else 0.0)
+            while time.monotonic() < until:
+                time.sleep(NAP_SECONDS)
+                self.get("opened")  # one who has pressed a button meanwhile does not wait: this run ends here
         left, right = st.columns([2, 1], gap="large")
         with left:
             st.subheader("What you see")
@@ -297,6 +308,11 @@ def _query(params: dict[str, str]) -> str:
     return urlencode(params)
 
 
+# One process answers everybody: where many pages look at their films in the same moment, they do so one after the
+# other, so that any other page shares the interpreter with one of them and not with all.
+_films = threading.BoundedSemaphore(FILMS_AT_ONCE)
+
+
 def _top(
     page: Page[Any],
     build: Build,
@@ -305,16 +321,17 @@ def _top(
     on_resync: Callable[[], None] | None,
     on_click: component.Clicked | None,
 ) -> None:
-    if on_resync is not None and component.asks_for_all(page.stage_key):
-        on_resync()
-    page._mount(build, on_click)
-    page._chips()
-    if beside is not None:
-        beside()
-    if more is not None and not page.lecture:
-        with page._drawer("More controls", "more") as opened:
-            if opened:
-                more(page)
+    with _films if on_resync is not None else nullcontext():
+        if on_resync is not None and component.asks_for_all(page.stage_key):
+            on_resync()
+        page._mount(build, on_click)
+        page._chips()
+        if beside is not None:
+            beside()
+        if more is not None and not page.lecture:
+            with page._drawer("More controls", "more") as opened:
+                if opened:
+                    more(page)
 
 
 def _takes_drawn(build: Build) -> bool:

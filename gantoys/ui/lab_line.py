@@ -27,8 +27,7 @@ def line(page: Page[LabState], player: Player) -> str:
 
 
 def _standing(page: Page[LabState], player: Player) -> str:
-    screen, run, films = player.screen, player.run, player.screen.films
-    status = run.status() if run is not None else None
+    screen, films, status = player.screen, player.screen.films, player.status
     if not screen.begun:
         return player.outlook() if status is None else f"{_sentence(status.words)}."
     at, total = progress(films), screen.config.steps

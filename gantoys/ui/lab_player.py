@@ -1,7 +1,7 @@
 """The lab's player: what is asked for, what is on screen, and which frames the stage still needs."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from gantoys.pictures.lab_seeds import seeds_scene, whole
 from gantoys.pictures.lab_state import LabState, branch_fields, differing, refilmed, write_run
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
-from gantoys.service.run_service import Busy, Run, ask, look_seconds, outlook
+from gantoys.service.run_service import Busy, Run, Status, ask, look_seconds, outlook
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
 from gantoys.ui.lab_films import Screen, Sent, joined, session, stored
@@ -25,6 +25,7 @@ class Player:
     """The films of one page in one session. Nothing but `train` and what calls it ever starts a training."""
 
     page: Page[LabState]
+    _known: tuple[Run, Status] | None = field(default=None, init=False)
 
     @property
     def screen(self) -> Screen:
@@ -46,7 +47,17 @@ class Player:
     @property
     def running(self) -> bool:
         """Whether a run is under way, or waits."""
-        return self.run is not None and not self.run.status().ended
+        return self.status is not None and not self.status.ended
+
+    @property
+    def status(self) -> Status | None:
+        """How it stands with the run; asked once while the page is made, since the service ranks all who wait."""
+        run = self.run
+        if run is None:
+            return None
+        if self._known is None or self._known[0] is not run:
+            self._known = (run, run.status())
+        return self._known[1]
 
     @property
     def every(self) -> float | None:
@@ -55,7 +66,7 @@ class Player:
             return POLL_SECONDS
         if not self.running:
             return None
-        return look_seconds(POLL_SEEDS_SECONDS if self.side_by_side else POLL_SECONDS)
+        return look_seconds(POLL_SEEDS_SECONDS if self.side_by_side else POLL_SECONDS, session())
 
     @property
     def side_by_side(self) -> bool:
@@ -210,6 +221,7 @@ class Player:
 
     def build(self, state: LabState) -> Scene:
         """The scene for the stage: only the frames that it does not have yet."""
+        self._known = None
         self._grow()
         if state.slow and (scene := self.slow.scene(state)) is not None:
             return scene
@@ -256,10 +268,10 @@ class Player:
 
     def _grow(self) -> None:
         """Takes the frames that came since the last look, of the seeds on screen."""
-        run, screen = self.run, self.screen
-        if run is None or (run.status().ended and self.page.get("complete") == screen.config.digest()):
+        run, screen, status = self.run, self.screen, self.status
+        if run is None or status is None or (status.ended and self.page.get("complete") == screen.config.digest()):
             return
-        ended = run.status().ended
+        ended = status.ended
         wanted = range(len(screen.films)) if self.side_by_side or ended else [self._member(len(screen.films))]
         films = list(screen.films)
         for member in wanted:

@@ -1,12 +1,12 @@
 """A film on the page while it is made: asks the run service, sends only new frames, shows how far the run is."""
 
+import sys
 import threading
 import time
 from dataclasses import dataclass
 from functools import cache
 
 import streamlit as st
-from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gantoys.pictures.film import StartState, film_scene, recorded
@@ -14,10 +14,11 @@ from gantoys.runs.film import Film
 from gantoys.runs.presets import START
 from gantoys.service.run_service import Busy, Run, ask, look_seconds, service
 from gantoys.stage.scene import Scene
-from gantoys.ui.frame import Page
+from gantoys.ui.frame import Page, served
 
 POLL_SECONDS = 0.4
-WARM_SECONDS = 2.0
+WARM_SECONDS = 1.0
+SWITCH_SECONDS = 0.001  # a short run that meets a long one waits for the interpreter in turns of 5 ms else
 OVERLAP_SECONDS, SENT_KEPT = 1.2, 8
 
 
@@ -36,7 +37,7 @@ class Live:
     @property
     def every(self) -> float | None:
         """How often the page must look again: only while a run is under way."""
-        return look_seconds(POLL_SECONDS) if self.run is not None and not self.run.status().ended else None
+        return look_seconds(POLL_SECONDS, _session()) if self.run is not None and not self.run.status().ended else None
 
     def train(self, seed: int) -> None:
         """Asks for the film of another seed, in a process of its own."""
@@ -162,9 +163,10 @@ def _session() -> str:
 
 @cache
 def warm() -> None:
-    """Once a server, shortly after the first visitor has the picture: make the run service, whose workers need a second
-    until they are ready, so that the first run begins at once."""
-    if runtime.exists() and isinstance(runtime.get_instance(), runtime.Runtime):
+    """Once a server, as the first visitor gets the picture: make the run service, whose workers need a second until
+    they are ready, so that the first run begins at once."""
+    if served():
+        sys.setswitchinterval(SWITCH_SECONDS)
         timer = threading.Timer(WARM_SECONDS, service)
         timer.daemon = True
         timer.start()

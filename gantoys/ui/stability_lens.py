@@ -11,7 +11,7 @@ from gantoys.pictures.lab_state import write_run
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.recordings import SWING, recording
-from gantoys.service.run_service import Busy, Run, ask, service
+from gantoys.service.run_service import Busy, Run, ask, look_seconds, service
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
 from gantoys.ui.frame import Page
@@ -51,7 +51,7 @@ class Lens:
     @property
     def every(self) -> float | None:
         """How often the page must look again: only while a run is under way."""
-        return POLL_SECONDS if self.run is not None and not self.run.status().ended else None
+        return look_seconds(POLL_SECONDS) if self.run is not None and not self.run.status().ended else None
 
     def film(self) -> Film | None:
         """The eigenvalues' film, recorded or trained here before."""

@@ -97,7 +97,7 @@ def test_a_chip_moves_the_eigenvalues_into_the_circle(
     page.get_by_role("button", name=row.label).click()
     page.get_by_role("button", name=row.options[row.right]).click()
     expect(page.get_by_text("As you said.")).to_be_visible(timeout=10_000)
-    page.wait_for_function("location.search.includes('r1')")
+    expect(page).to_have_url(re.compile("regulariser=r1"), timeout=20_000)
     page.wait_for_timeout(2200)
     assert number(page, "factor per step") == 0.8
     shoot(page, "dynamics-r1")

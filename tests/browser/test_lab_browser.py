@@ -56,6 +56,14 @@ def state(page: Page) -> LabState:
     return LabState.model_validate({k: v[0] for k, v in parse_qs(urlsplit(page.url).query).items()})
 
 
+def eventually(page: Page, holds: Callable[[], bool]) -> None:
+    """The address follows the page a moment later."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        page.wait_for_timeout(100)
+
+
 def said(page: Page, words: str) -> None:
     expect(page.get_by_text(words).first).to_be_visible(timeout=30_000)
 
@@ -198,13 +206,14 @@ def test_a_film_from_a_file_plays_scrubs_and_branches_like_a_stored_one(lab: Cal
     said(page, "What is on screen stays.")
     upload.set_input_files(home / "mine.film")
     said(page, "This film is from your file")
-    assert state(page).config == config and not Store(home / "films").has(config)
+    eventually(page, lambda: state(page).config == config)
+    assert not Store(home / "films").has(config)
     scrub(page, 40)
     at = int(config.recorded_steps()[40])
     expect(page.locator('[data-key="step"] output')).to_have_text(str(at))
     page.get_by_role("button", name="From here G alone").click()
     said(page, "Trained: 120 steps")
-    assert state(page).config == config.branched(at, d_steps=0)
+    eventually(page, lambda: state(page).config == config.branched(at, d_steps=0))
 
 
 def test_a_run_that_diverges_says_what_helps_and_a_click_does_it(lab: Callable[..., Page], shoot: Shoot) -> None:
