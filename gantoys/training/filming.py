@@ -18,6 +18,7 @@ from gantoys.runs.film import Film, read_new
 from gantoys.runs.film_file import FilmWriter, frame_fields
 from gantoys.runs.groups import groups
 from gantoys.runs.store import State, Store, numbered
+from gantoys.training import heap
 
 USUAL_STEPS = 256  # from one state to the next, in a short run
 
@@ -101,6 +102,7 @@ def _film(
     from gantoys.training.record import View
 
     torch.set_num_threads(1)  # two threads are many times slower than one for networks of this size
+    heap.keep()
     writers: dict[int, FilmWriter] = {}
     status, message = "done", ""
     ended: dict[int, str] = {}  # seeds that have diverged, and how, while others go on
