@@ -355,7 +355,7 @@ def opened(**params: str) -> AppTest:
 
 
 def test_the_page_goes_through_its_views_and_a_link_trains_nothing(monkeypatch):
-    import gantoys.ui.critic as ui
+    import gantoys.ui.one_run as ui
 
     monkeypatch.setattr(ui, "ask", lambda *_, **__: pytest.fail("a link must not train"))
     app = opened(show="trained", rule="clip", clip="0.3")
