@@ -1,6 +1,6 @@
-"""All benchmarks in one run of about seven minutes; `make bench` calls it. Everything stays on this machine.
+"""All benchmarks in one run of about nine minutes; `make bench` calls it. Everything stays on this machine.
 
-    python benchmarks/run.py [browser] [lab] [theory] [training]      all when none is named
+    python benchmarks/run.py [browser] [sliders] [lab] [theory] [training]      all when none is named
 
 The load is printed first and last: on a busy machine look at the ratios, which are taken in the same run.
 """
@@ -30,6 +30,16 @@ def browser() -> list[Row]:
     print("with st.slider + st.plotly_chart")
     found = part.run(Clock(SECONDS))
     print(table(found, other="plotly"))
+    return found
+
+
+def sliders() -> list[Row]:
+    """Every slider of the exact lessons in Chromium."""
+    import sliders as part
+
+    print("Every slider of the exact lessons in the browser, by the clock")
+    found = part.run(Clock(LAB_SECONDS))
+    print(table(found))
     return found
 
 
@@ -64,7 +74,7 @@ def training() -> list[Row]:
     return found
 
 
-PARTS = {part.__name__: part for part in (browser, lab, theory, training)}
+PARTS = {part.__name__: part for part in (browser, sliders, lab, theory, training)}
 
 
 def main(names: list[str]) -> int:
