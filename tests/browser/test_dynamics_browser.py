@@ -30,7 +30,9 @@ def pictures(page: Page) -> int:
 
 
 def number(page: Page, label: str) -> float:
-    text = page.locator(".gs-readout", has_text=label).first.locator(".gs-number").text_content() or ""
+    told = page.locator(".gs-readout", has_text=label).first.locator(".gs-number")
+    expect(told).to_have_text(re.compile(r"\d"), timeout=20_000)  # the picture follows the words about it
+    text = told.text_content() or ""
     return float(text.replace("−", "-"))
 
 
