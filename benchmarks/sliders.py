@@ -23,7 +23,7 @@ VIEWS = (
     "divergences", "divergences?show=fit", "divergences?show=paradigms", "wasserstein", "wasserstein?example=uniforms",
     "wasserstein?example=mixtures", "dynamics", "dynamics?regulariser=r1&strength=0.5", "generator-gradients",
 )  # fmt: skip
-STEPS, RELEASES, QUIET_MS = 45, 4, 350
+STEPS, RELEASES, QUIET_MS = 18, 4, 350  # moves of the hand over two thirds of the track: each to another position
 FILMS = ("dynamics",)  # views that play
 SLIDERS = '.gs-control:not(.gs-unseen):has(input[type="range"]):not(:has(.gs-play)):visible'
 
@@ -43,7 +43,7 @@ def drag(page: Page, key: str, measured: Measured) -> None:
     page.mouse.down()
     page.wait_for_timeout(150)
     reset(page)
-    for goal in (0.85, 0.2):
+    for goal in (0.85, 0.2, 0.85, 0.2):
         page.mouse.move(track["x"] + goal * track["width"], y, steps=STEPS)
     found = page.evaluate("() => ({ ...bench, hand: window.__gantoysStage?.latency ?? [] })")
     page.mouse.up()
