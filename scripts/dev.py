@@ -17,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -235,16 +236,40 @@ def test(arguments):
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         ("mypy", "gantoys", "app.py", "pages"),
-        ("pytest", *arguments),
     )
     failed = []
     for check in checks:
         say("$ " + " ".join(check))
         if call(PYTHON, "-m", *check, env=environment) != 0:
             failed.append(" ".join(check[:2]))
+    failed += tested(arguments, environment)
     if failed:
         stop("failed: " + ", ".join(failed))
     return 0
+
+
+def tested(arguments, environment):
+    """Run pytest and return what failed. Without arguments the tests in the browser run beside all others, each on a
+    core of their own; what they have to say comes at the end."""
+    command = [str(PYTHON), "-m", "pytest"]
+    if arguments:
+        say("$ " + " ".join(["pytest", *arguments]))
+        return ["pytest"] if call(*command, *arguments, env=environment) != 0 else []
+    say("$ pytest --ignore=tests/browser, and beside it: pytest tests/browser")
+    with tempfile.TemporaryFile() as told:
+        beside = subprocess.Popen(
+            [*command, "tests/browser"], cwd=str(ROOT), env=environment, stdout=told, stderr=subprocess.STDOUT
+        )
+        try:
+            others = call(*command, "--ignore=tests/browser", env=environment)
+            browser = beside.wait()
+        finally:
+            if beside.poll() is None:
+                beside.terminate()
+                beside.wait()
+        told.seek(0)
+        say(told.read().decode("utf-8", "replace"))
+    return ["pytest"] * (others != 0) + ["pytest tests/browser"] * (browser != 0)
 
 
 def bench(arguments):
