@@ -60,6 +60,11 @@ def call(*command, **options):
     return subprocess.call([str(part) for part in command], cwd=str(ROOT), **options)
 
 
+def begin(*command, **options):
+    """Begin a program in the root folder, and do not wait for its end."""
+    return subprocess.Popen([str(part) for part in command], cwd=str(ROOT), **options)
+
+
 # Python and its environment
 
 
@@ -250,16 +255,15 @@ def test(arguments):
 
 def tested(arguments, environment):
     """Run pytest and return what failed. Without arguments the tests in the browser run beside all others, each on a
-    core of their own; what they have to say comes at the end."""
+    core of their own; what they have to say comes at the end. Those that fail there are run once more, alone."""
     command = [str(PYTHON), "-m", "pytest"]
     if arguments:
         say("$ " + " ".join(["pytest", *arguments]))
         return ["pytest"] if call(*command, *arguments, env=environment) != 0 else []
     say("$ pytest --ignore=tests/browser, and beside it: pytest tests/browser")
     with tempfile.TemporaryFile() as told:
-        beside = subprocess.Popen(
-            [*command, "tests/browser"], cwd=str(ROOT), env=environment, stdout=told, stderr=subprocess.STDOUT
-        )
+        inside = [*command, "tests/browser", "-o", "cache_dir=.pytest_cache/browser"]
+        beside = begin(*inside, env=environment, stdout=told, stderr=subprocess.STDOUT)
         try:
             others = call(*command, "--ignore=tests/browser", env=environment)
             browser = beside.wait()
@@ -269,6 +273,9 @@ def tested(arguments, environment):
                 beside.wait()
         told.seek(0)
         say(told.read().decode("utf-8", "replace"))
+    if browser != 0:
+        say("once more, with the machine to themselves: the tests in the browser that failed")
+        browser = call(*inside, "--last-failed", "--last-failed-no-failures", "none", env=environment)
     return ["pytest"] * (others != 0) + ["pytest tests/browser"] * (browser != 0)
 
 

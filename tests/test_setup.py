@@ -276,10 +276,24 @@ def test_a_failed_check_fails_the_run_but_pytest_still_speaks_last(monkeypatch: 
 
     monkeypatch.setattr(dev, "prepare", lambda name, what: None)
     monkeypatch.setattr(dev, "ensure_chromium", lambda: "/usr/bin/chromium")
+
+    class Beside:
+        """The tests in the browser, which fail."""
+
+        def wait(self) -> int:
+            return 1
+
+        poll = wait
+
+    def begin(*command: object, **options: object) -> Beside:
+        ran.append(str(command[3]))
+        return Beside()
+
     monkeypatch.setattr(dev, "call", call)
-    with pytest.raises(SystemExit, match="failed: mypy"):
+    monkeypatch.setattr(dev, "begin", begin)
+    with pytest.raises(SystemExit, match=r"failed: mypy gantoys$"):
         dev.test([])
-    assert ran == ["ruff", "ruff", "mypy", "pytest"]
+    assert ran == ["ruff", "ruff", "mypy", "tests/browser", "pytest", "pytest"]
 
 
 # Server settings
