@@ -8,7 +8,7 @@ import numpy as np
 from gantoys.maths import Mixture1D, parse, w1
 from gantoys.maths.kantorovich import cell_gaps, dual_value, steepest
 from gantoys.maths.transport import critic
-from gantoys.pictures.wasserstein_state import WassersteinState
+from gantoys.pictures.wasserstein_state import WassersteinState, gap_of
 from gantoys.runs.critics import SLOPE_RULES, critic_config
 from gantoys.runs.film import Film
 from gantoys.runs.recordings import recording
@@ -88,9 +88,10 @@ def critics_scene(state: WassersteinState, film: Film, *, live: bool = False) ->
         raise ValueError("the film holds no picture")
     pair, own = pair_of(film), judged(film)
     start = len(film) - 1 if live else int(np.argmin(np.abs(own.step - state.step)))
+    untouched = state.step == WassersteinState.model_fields["step"].default
     clock = Control(
         "step", "step of the training", own.step, start=start, kind="time", digits=0,
-        film=film.config.digest()[:16], fps=FRAMES_PER_SECOND, live=live,
+        film=film.config.digest()[:16], fps=FRAMES_PER_SECOND, live=live, autoplay=untouched and not live,
     )  # fmt: skip
     over = 100 * np.mean(film.slopes.astype(float) > 1, axis=(1, 2))
     return Scene(
@@ -109,8 +110,8 @@ def critics_scene(state: WassersteinState, film: Film, *, live: bool = False) ->
         controls=(clock,),
         readouts=(
             Readout("k", "steepest slope *K*", _over(own.steepest), kind="trained", form=".3g", role="disc"),
-            Readout("over", "points with |*D*’| > 1", _over(over), kind="trained", unit="%", digits=0, role="warn"),
-            Readout("value", "E *D* − E *D*", _over(own.value), kind="trained", form=".3g", role="disc"),
+            Readout("over", "points with |*D*’| > 1", _over(over), kind="trained", unit="%", digits=0),
+            Readout("value", gap_of("*D*"), _over(own.value), kind="trained", form=".3g", role="disc"),
             Readout("scaled", "the same ÷ *K*", _over(own.scaled), kind="trained", digits=3, role="disc"),
             Readout("w1", "*W*_{1}", pair.w1, digits=3, role="accent"),
         ),
@@ -199,7 +200,7 @@ def _climb(pair: Pair, own: Judged, film: Film, rule: str) -> Panel:
         Points(x=_over(own.step[:, None]), y=_over(own.scaled[:, None]), role="disc", size=6, opacity=1),
     ]
     return Panel(
-        Axis(0, 2000, "step"), Axis(min(0.0, float(own.scaled.min())), 1.18 * pair.w1, "(E *D* − E *D*) ÷ *K*"),
+        Axis(0, 2000, "step"), Axis(min(0.0, float(own.scaled.min())), 1.18 * pair.w1, f"({gap_of('*D*')}) ÷ *K*"),
         tuple(layers), column=1, rows=2,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from gantoys.pictures.wasserstein_state import (
     along,
     ends,
     figures,
+    gap_of,
     tallest,
     theta_control,
 )
@@ -87,8 +88,9 @@ def _told(
         own = _both(state, over, theta, clock)[1]
     highest = {"theta": over.w1, "ascent": over.w1[theta.start]}
     share = Swept({key: _share(np.asarray(rows), highest[key]) for key, rows in own.rows.items()})
+    gap = gap_of("*f*")
     return (
-        Readout("value", "your E *f* − E *f*" if state.draw else "E *f* − E *f* now", own, role="disc"),
+        Readout("value", f"your {gap}" if state.draw else f"{gap}, now", own, role="disc"),
         Readout("w1", "*W*_{1}", Swept({"theta": over.w1}), role="accent"),
         Readout("share", "of *W*_{1}", share, unit="%", digits=1),
     )

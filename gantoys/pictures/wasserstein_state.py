@@ -170,3 +170,8 @@ def theta_control(state: WassersteinState) -> Control:
     return slider(
         "theta", "θ: how far *p*_{G} is moved", -FURTHEST, FURTHEST, state.theta, count=POSITIONS, role="fake"
     )
+
+
+def gap_of(critic: str) -> str:
+    """What a critic is worth, in the stage's markup: the gap between its means over the two laws."""
+    return f"E_{{[real|real]}} {critic} − E_{{[generated|fake]}} {critic}"

@@ -1458,7 +1458,10 @@ class Stage {
       if (this.controls[clock].live) film.following = true;
       else this.move(clock, 0);
     }
-    if (was && !film.playing) this.rest(on === null);
+    if (was && !film.playing) {
+      this.rest(on === null);
+      if (on === null) this.let(clock); // whoever pauses there wants to go on from there
+    }
     this.dirty();
   }
 
@@ -1561,7 +1564,7 @@ class Stage {
   /** Height of a panel's plot when all panels stand in one column on a narrow page. */
   stackHeight(panel, width) {
     const panels = this.panels(), most = Math.max(...panels.map((p) => p.height_ratio));
-    const plain = Math.min(200, width * 0.5, 330 / panels.length);
+    const plain = Math.min(200, width * 0.5, 390 / panels.length);
     const two = panels.length > 2 && panels.filter((p) => p.equal_aspect).length === 2; // with more below, they must leave room
     return panel.equal_aspect ? width * (two ? 0.56 : panels.length > 1 ? 0.72 : 0.9) : Math.max(64, (plain * panel.height_ratio) / most);
   }

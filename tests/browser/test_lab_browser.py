@@ -195,6 +195,16 @@ def test_every_view_is_two_clicks_away_and_stands_in_the_link(lab: Callable[...,
     shoot(page, "lab-arrows-and-mesh")
 
 
+def test_whoever_pauses_a_film_can_go_on_from_there(lab: Callable[..., Page]) -> None:
+    page = lab(START)
+    alone = page.get_by_role("button", name="From here D alone")
+    expect(alone).to_be_disabled()  # it plays: nobody has said from where
+    page.locator(".gs-play").click()
+    expect(alone).to_be_enabled(timeout=20_000)
+    shown = page.locator('[data-key="step"] output').text_content()
+    eventually(page, lambda: str(state(page).step) == shown)
+
+
 def test_a_film_from_a_file_plays_scrubs_and_branches_like_a_stored_one(lab: Callable[..., Page], home: Path) -> None:
     config = SMALL.changed(seed=51, steps=120)
     record(config, home / "mine.film")

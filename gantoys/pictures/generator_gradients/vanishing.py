@@ -134,7 +134,7 @@ def _right(state: GradientState, own: Felt) -> Panel:
     layers.append(Rule(at=_over(np.maximum(own.step, 1.0)), axis="x", role="muted", dashed=False))
     return Panel(
         Axis(1, 5000, "steps of D", log=True, ticks=(1, 10, 100, 1000)),
-        Axis(1e-4, 20.0, "size of the gradient", log=True), tuple(layers), column=1, rows=2, width_ratio=1.25,
+        Axis(1e-4, 60.0, "size of the gradient", log=True), tuple(layers), column=1, rows=2, width_ratio=1.25,
         height_ratio=1.7,
     )  # fmt: skip
 
