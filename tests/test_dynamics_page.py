@@ -412,7 +412,7 @@ def test_the_page_shows_the_lens_and_a_link_trains_nothing(monkeypatch):
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("a link asked for a training")
 
-    monkeypatch.setattr("gantoys.ui.stability_lens.ask", never)
+    monkeypatch.setattr("gantoys.ui.one_run.ask", never)
     app = AppTest.from_file(APP, default_timeout=30)
     app.run()
     app.switch_page(f"pages/{KEY}.py")

@@ -1,12 +1,10 @@
 """Several runs on one page while they are made, and the verdict over seeds."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gantoys.pictures import compare as picture
 from gantoys.pictures import compare_verdict as verdict
@@ -19,7 +17,8 @@ from gantoys.service.run_service import Busy, Run, ask, look_seconds, outlook, s
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
 from gantoys.ui.frame import Page
-from gantoys.ui.live import OVERLAP_SECONDS, POLL_SECONDS, SENT_KEPT, warm
+from gantoys.ui.growing import POLL_SECONDS, Sent, joined, session
+from gantoys.ui.live import warm
 
 KEPT = 8  # films that a session holds at once
 _LABELS = {key: row.label for key, row in CHANGES.items()}
@@ -34,7 +33,7 @@ class Comparison:
 
     def __post_init__(self) -> None:
         warm()
-        self.page.put("sent", None)  # a whole run of the page sends the films whole
+        Sent(self.page).forget()  # a whole run of the page sends the films whole
 
     # --- runs and films -------------------------------------------------------------------------------------------
 
@@ -55,7 +54,7 @@ class Comparison:
         for k, config in enumerate(configs):
             try:
                 # a watcher of its own for each place, so that asking for one does not let go of the other
-                runs[config.digest()] = ask(config, watcher=f"{_session()}/{purpose}-{k}")
+                runs[config.digest()] = ask(config, watcher=f"{session()}/{purpose}-{k}")
             except (Busy, ValueError) as error:
                 self.page.put(f"trouble-{purpose}", str(error))
                 return False
@@ -75,7 +74,7 @@ class Comparison:
         held = films.get(digest)
         if held is None or held.status == "running":
             growing = run is not None and not run.status().ended  # asked before reading, which then misses nothing
-            held = _joined(held, run) if run is not None else None
+            held = joined(held, run) if run is not None else None
             if not growing and (held is None or held.status == "running"):
                 held = service().store.find(config) or held or recording(config) or service().kept(config)
             if held is not None:
@@ -94,7 +93,7 @@ class Comparison:
         """How often the page must look again: only while one of its runs is under way."""
         busy = self.under_way(self.configs)
         self.page.put("looking", busy)
-        return look_seconds(POLL_SECONDS) if busy else None
+        return look_seconds(POLL_SECONDS, session()) if busy else None
 
     # --- the picture ----------------------------------------------------------------------------------------------
 
@@ -110,27 +109,16 @@ class Comparison:
         # a run that begins later puts the clock back to its own start: then all is sent as a new recording
         name = f"{'-'.join(config.digest()[:8] for config in self.configs)}-{begun}"
         count = len(common_clock(shots).steps)
-        behind = min(self._held(name), count)
-        self._sent(name, count)
+        sent = Sent(self.page)
+        behind = min(sent.held(name), count)
+        sent.note(name, count)
         return picture.scene(
             state, shots, name=name, autoplay=whole and state.step == 0, behind=behind, lecture=self.page.lecture
         )
 
-    def _held(self, name: str) -> int:
-        """How many positions of the clock the browser surely holds: a busy one skips messages."""
-        log = self.page.get("sent")
-        if log is None or log[0] != name:
-            return 0
-        return max((count for at, count in log[1] if at < time.monotonic() - OVERLAP_SECONDS), default=0)
-
-    def _sent(self, name: str, count: int) -> None:
-        log = self.page.get("sent")
-        kept = log[1][-SENT_KEPT:] if log is not None and log[0] == name else []
-        self.page.put("sent", (name, [*kept, (time.monotonic(), count)]))
-
     def resync(self) -> None:
         """The browser lost the films: send them whole."""
-        self.page.put("sent", None)
+        Sent(self.page).forget()
 
     def plain(self, state: CompareState) -> Scene:
         """The scene for a saved page: what is there now."""
@@ -188,7 +176,7 @@ class Comparison:
 
     def _outlook(self, run: Entrant) -> str:
         """What asking for a run would come to."""
-        status = outlook(run.config, _session())
+        status = outlook(run.config, session())
         if status.state in ("failed", "done"):
             return status.message or "its film is ready"
         return f"{status.words} if asked for now" if status.position else "it would begin at once"
@@ -213,7 +201,7 @@ class Comparison:
         """The verdict over seeds, in a part of the page that looks by itself while it is trained."""
         busy = self.under_way(self._trials())
         self.page.put("judging", busy)
-        st.fragment(_verdict, run_every=look_seconds(POLL_SECONDS) if busy else None)(self)
+        st.fragment(_verdict, run_every=look_seconds(POLL_SECONDS, session()) if busy else None)(self)
 
     def _films(self, config: TrainConfig) -> list[Film] | None:
         """All films of a trial, or None while one is missing."""
@@ -276,17 +264,3 @@ def _verdict(page_of: Comparison) -> None:
         st.caption("One run each is an anecdote. Ask for several seeds, and see which difference is more than luck.")
     if busy != bool(page.get("judging")):
         st.rerun()
-
-
-def _joined(film: Film | None, run: Run) -> Film | None:
-    """The frames held so far with those that came since."""
-    held = len(film) if film is not None else 0
-    new = run.film(held)
-    if film is None or new is None:
-        return film if new is None or not len(new) else new
-    return film.joined(new)
-
-
-def _session() -> str:
-    context = get_script_run_ctx()
-    return context.session_id if context is not None else "no-session"

@@ -14,7 +14,8 @@ from gantoys.runs.film import Film
 from gantoys.service.run_service import Busy, Run, Status, ask, look_seconds, outlook
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
-from gantoys.ui.lab_films import Screen, Sent, joined, session, stored
+from gantoys.ui.growing import Sent, joined, session
+from gantoys.ui.lab_films import Screen, stored
 from gantoys.ui.lab_slow import Slow
 
 POLL_SECONDS, POLL_SEEDS_SECONDS = 0.3, 0.8

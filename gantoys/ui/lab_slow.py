@@ -13,7 +13,7 @@ from gantoys.runs.moments import slowed
 from gantoys.service.run_service import Busy, Run, ask, service
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
-from gantoys.ui.lab_films import session
+from gantoys.ui.growing import session
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gantoys.pictures.film import StartState, film_scene, recorded
 from gantoys.runs.film import Film
@@ -15,11 +14,10 @@ from gantoys.runs.presets import START
 from gantoys.service.run_service import Busy, Run, ask, look_seconds, service
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page, served
+from gantoys.ui.growing import POLL_SECONDS, Sent, joined, session
 
-POLL_SECONDS = 0.4
 WARM_SECONDS = 1.0
 SWITCH_SECONDS = 0.001  # a short run that meets a long one waits for the interpreter in turns of 5 ms else
-OVERLAP_SECONDS, SENT_KEPT = 1.2, 8
 
 
 @dataclass(eq=False)
@@ -37,12 +35,12 @@ class Live:
     @property
     def every(self) -> float | None:
         """How often the page must look again: only while a run is under way."""
-        return look_seconds(POLL_SECONDS, _session()) if self.run is not None and not self.run.status().ended else None
+        return look_seconds(POLL_SECONDS, session()) if self.run is not None and not self.run.status().ended else None
 
     def train(self, seed: int) -> None:
         """Asks for the film of another seed, in a process of its own."""
         try:
-            run = ask(START.changed(seed=seed), watcher=_session())
+            run = ask(START.changed(seed=seed), watcher=session())
         except (Busy, ValueError) as error:
             self.page.put("trouble", str(error))
             return
@@ -50,7 +48,7 @@ class Live:
         self.page.put("run", run)
         self.page.put("since", time.monotonic())
         self.page.put("film", None)
-        self.page.put("sent", None)
+        Sent(self.page).forget()
         self.page.put("answer", None)
         self.page.change(seed=seed, step=0)
 
@@ -61,8 +59,9 @@ class Live:
     def build(self, state: StartState) -> Scene:
         """The scene for the stage: only the frames that it does not have yet."""
         film, name, growing = self._film(state)
-        behind = self._held(name)
-        self._sent(name, len(film))
+        sent = Sent(self.page)
+        behind = sent.held(name)
+        sent.note(name, len(film))
         return film_scene(
             film,
             state.step,
@@ -71,18 +70,6 @@ class Live:
             autoplay=state.step == 0 and not growing,
             behind=min(behind, len(film)),
         )
-
-    def _held(self, name: str) -> int:
-        """How many frames the browser surely holds: a busy one skips messages, so the newest do not count."""
-        log = self.page.get("sent")
-        if log is None or log[0] != name:
-            return 0
-        return max((count for at, count in log[1] if at < time.monotonic() - OVERLAP_SECONDS), default=0)
-
-    def _sent(self, name: str, count: int) -> None:
-        log = self.page.get("sent")
-        kept = log[1][-SENT_KEPT:] if log is not None and log[0] == name else []
-        self.page.put("sent", (name, [*kept, (time.monotonic(), count)]))
 
     def _film(self, state: StartState) -> tuple[Film, str, bool]:
         if state.seed == 0:
@@ -94,13 +81,14 @@ class Live:
                 film = self.stored(state.seed)
                 self.page.put("film", film)
             return (film, name, False) if film is not None else (recorded(), "recorded", False)
-        film = _joined(self.page.get("film"), run)
+        held: Film | None = self.page.get("film")
+        film = joined(held if held is not None and held.config == run.config else None, run)
         self.page.put("film", film)
         return (film, name, not run.status().ended) if film is not None else (recorded(), "recorded", False)
 
     def resync(self) -> None:
         """The browser lost the film: send it whole."""
-        self.page.put("sent", None)
+        Sent(self.page).forget()
 
     def controls(self) -> None:
         """The button and the line beneath the picture."""
@@ -144,23 +132,6 @@ class Live:
         return f"Training with seed {seed}: step {at:,} of {total:,}, {speed:,.0f} steps/s with the start."
 
 
-def _joined(film: Film | None, run: Run) -> Film | None:
-    """The frames held so far with those that came since."""
-    held = len(film) if film is not None and film.config == run.config else 0
-    new = run.film(held)
-    if new is None or held == 0:
-        return new if new is not None and len(new) else None
-    assert film is not None
-    if not len(new):
-        return film
-    return film.joined(new)
-
-
-def _session() -> str:
-    context = get_script_run_ctx()
-    return context.session_id if context is not None else "no-session"
-
-
 @cache
 def warm() -> None:
     """Once a server, as the first visitor gets the picture: make the run service, whose workers need a second until
@@ -175,5 +146,5 @@ def warm() -> None:
 def film(page: Page[StartState]) -> Live:
     """The live film of a page. A whole run of the page sends the film whole."""
     warm()
-    page.put("sent", None)
+    Sent(page).forget()
     return Live(page)

@@ -10,9 +10,7 @@ from gantoys.runs.film import Film
 from gantoys.runs.recordings import recording
 from gantoys.service.run_service import Busy, Run, ask, look_seconds, service
 from gantoys.ui.frame import Page
-from gantoys.ui.lab_films import joined, session
-
-POLL_SECONDS = 0.4
+from gantoys.ui.growing import POLL_SECONDS, joined, session
 
 
 @dataclass(eq=False)
@@ -36,7 +34,7 @@ class OneRun:
     @property
     def every(self) -> float | None:
         """How often the page must look again: only while a run is under way."""
-        return look_seconds(POLL_SECONDS) if self.run is not None and not self.run.status().ended else None
+        return look_seconds(POLL_SECONDS, session()) if self.run is not None and not self.run.status().ended else None
 
     def film(self) -> Film | None:
         """What is known of the run asked for; a link plays it, and never starts a training."""
@@ -49,7 +47,7 @@ class OneRun:
         held: Film | None = self.page.get("film")
         held = held if held is not None and held.config == config else None
         if self.run is not None:
-            held = joined(held, self.run, 0)
+            held = joined(held, self.run)
         elif held is None:
             held = service().store.find(config)
         self.page.put("film", held)

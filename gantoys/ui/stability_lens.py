@@ -11,13 +11,12 @@ from gantoys.pictures.lab_state import write_run
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.recordings import SWING, recording
-from gantoys.service.run_service import Busy, Run, ask, look_seconds, service
+from gantoys.service.run_service import service
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
 from gantoys.ui.frame import Page
-from gantoys.ui.lab_films import session
+from gantoys.ui.one_run import OneRun
 
-POLL_SECONDS = 0.5
 OWN = "the run of this link"
 
 
@@ -28,35 +27,21 @@ def known(config: TrainConfig) -> Film | None:
 
 
 @dataclass(eq=False)
-class Lens:
-    """The lens of one page in one session. Nothing but its button starts a training."""
+class Lens(OneRun):
+    """The lens of one page in one session: its film holds the eigenvalues."""
 
     page: Page[DynamicsState]
 
     @property
     def config(self) -> TrainConfig | None:
         """What must be trained; None, with the reason kept, where the step does not suit the run."""
+        if self.page.state.show != "lens":
+            return None
         try:
             return lens_config(self.page.state)
         except ValueError as error:
             self.page.put("trouble", str(error))
             return None
-
-    @property
-    def run(self) -> Run | None:
-        """The run that this session asked for, if it is the one on screen."""
-        run: Run | None = self.page.get("run")
-        return run if run is not None and self.page.state.show == "lens" and run.config == self.config else None
-
-    @property
-    def every(self) -> float | None:
-        """How often the page must look again: only while a run is under way."""
-        return look_seconds(POLL_SECONDS) if self.run is not None and not self.run.status().ended else None
-
-    def film(self) -> Film | None:
-        """The eigenvalues' film, recorded or trained here before."""
-        config = self.config
-        return known(config) if config is not None else None
 
     def build(self, state: DynamicsState) -> Scene:
         """The scene for the stage."""
@@ -64,16 +49,9 @@ class Lens:
 
     def compute(self) -> None:
         """Asks for the run up to this step, in a process of its own."""
-        config = self.config
-        if config is None:
-            return
-        try:
-            self.page.put("run", ask(config, watcher=session()))
-            self.page.put("trouble", None)
-        except (Busy, ValueError) as error:
-            self.page.put("trouble", str(error))
-        self.page.put("closed", None)
-        self.page.put("wish", True)
+        if self.config is not None:
+            self.train()
+            self.page.put("wish", True)
 
     def controls(self) -> None:
         """Which run, which step, the button, and a line about them."""
@@ -93,16 +71,13 @@ class Lens:
         )  # fmt: skip
         with at:
             controls.number(page, "at", "after step", step=100)
-        film, run = self.film(), self.run
+        film = self.film()
         go.button(
             "Compute", key="lens:compute", type="primary", on_click=self.compute, width="stretch",
             disabled=film is not None or self.every is not None,
         )  # fmt: skip
         line.markdown(self._line(film))
-        if run is not None and run.status().ended and page.get("closed") != run.config.digest():
-            # one whole run of the page, so that it stops looking
-            page.put("closed", run.config.digest())
-            st.rerun()
+        self.close()
 
     def _choose(self) -> None:
         self.page.change(run=st.session_state["lens:run"])
@@ -121,7 +96,7 @@ class Lens:
         status = run.status()
         if status.ended:
             return status.message
-        if status.position:
-            return f"Waiting: {status.position} run(s) before yours."
+        if status.state == "queued":
+            return f"Waiting: {status.words}."
         left = f" About {max(1, round(status.left))} s more." if status.left is not None else ""
         return f"Training up to step {state.at:,}.{left}"
