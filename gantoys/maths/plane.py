@@ -108,7 +108,8 @@ class Mixture2D:
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         l00, l10, l11 = (self.factors[:, None, i, j] for i, j in ((0, 0), (1, 0), (1, 1)))
-        z = np.empty((len(self.kinds), len(x), 2))
+        # coordinate by coordinate in memory
+        z = np.moveaxis(np.empty((2, len(self.kinds), len(x))), 0, -1)
         z[..., 0] = (x[:, 0] - self.locs[:, :1]) / l00
         z[..., 1] = (x[:, 1] - self.locs[:, 1:] - l10 * z[..., 0]) / l11
         terms = PLANE_KINDS[self.kinds[0]].log_density(z, self.shapes[:, None])

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gantoys.maths.transport import w1 as w1_of_laws
-from gantoys.metrics import frechet, histogram, inception, kernels, neighbours, transport
+from gantoys.metrics import frechet, inception, jensen_shannon, kernels, neighbours, transport
 from gantoys.metrics.modes import mode_report
 from gantoys.metrics.parzen import parzen
 
@@ -83,8 +83,8 @@ METRICS = {
         ),
         Metric(
             "js", "Jensen-Shannon divergence", r"\tfrac12 KL(p\|m) + \tfrac12 KL(q\|m)", "Lin 1991, equation 3.4",
-            "lower", "samples", histogram.js, "differences within a cell; log 2 for all laws that do not overlap",
-            laws=histogram.js_laws,
+            "lower", "samples", jensen_shannon.js, "differences within a cell; log 2 for all laws that do not overlap",
+            laws=jensen_shannon.js_exact,
         ),
         Metric(
             "w1", "Wasserstein-1", r"\inf_\pi E\|x - y\|", "Villani 2009, definition 6.1",

@@ -30,8 +30,8 @@ from gantoys.runs.fields import (
 )
 from gantoys.runs.moments import schedule
 
-RECIPE = 3  # raise it when the same config begins to train differently: the old films then no longer count
-FILM_FORMAT = 2
+RECIPE = 4  # raise it when the same config begins to train differently: the old films then no longer count
+FILM_FORMAT = 3
 Target = Mixture1D | Mixture2D | Sampler  # what a run can be trained on
 
 
@@ -188,6 +188,14 @@ class TrainConfig(FilmFields, RemedyFields, OptimiserFields, NetworkFields, Game
     def dim(self) -> int:
         """1 for a target on the line, 2 in the plane."""
         return self.target().dim
+
+    @property
+    def exact(self) -> bool:
+        """Whether both p_data and p_G have a distribution function on the line: then their JS is exact in the film."""
+        fake = self.fake()
+        return isinstance(self.target(), Mixture1D) and (
+            self.noise_dim == 1 if fake is None else isinstance(fake, Mixture1D)
+        )
 
     def canonical_json(self) -> str:
         """The fields that differ from their defaults, in one fixed spelling: equal configs give equal text."""

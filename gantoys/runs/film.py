@@ -12,15 +12,16 @@ import numpy as np
 
 from gantoys.maths.losses import LOSSES, probability
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.film_file import FilmReader, frozen
+from gantoys.runs.film_file import ERRORS, FilmReader, frozen
 from gantoys.runs.moments import schedule
 
 Array = np.ndarray
-_EMPTY = {name: frozen(np.empty(0, "<f4")) for name in ("grid_y", "density_real")}
+_EMPTY = {name: frozen(np.empty(0, "<f4")) for name in ("grid_y", "edges", "density_real")}
 _GROWS = (
     "step", "samples", "arrows", "logits", "mesh", "slopes", "density", "loss_d", "loss_g", "value", "js", "d_real",
-    "d_fake", "grad_d", "grad_g", "moment", "seen", "said", "told", "eigenvalues", "step_eigenvalues",
+    "d_fake", "grad_d", "grad_g", "errors", "moment", "seen", "said", "told", "eigenvalues", "step_eigenvalues",
 )  # fmt: skip
+ERRORS_BELOW = 2.0  # standard errors that a figure may lie off, one time in twenty
 STATUSES = ("running", "done", "diverged", "stopped")
 
 
@@ -34,7 +35,8 @@ class Film:
 
     All arrays are read-only. member: which of the config's `seeds` runs this is.
     real (n, d): real points. grid_x, grid_y (g,): where D's surface was taken; on the line grid_y is empty, and grid_x
-    are the centres of cells. density_real (g,): p_data averaged over each cell, on the line only.
+    are the centres of cells between `edges` (g + 1,): equal ones in the room of the picture and, OUTER on either side,
+    ever wider ones beyond it. density_real (g,): p_data averaged over each cell, on the line only.
     step (K,): steps taken before each frame, increasing. samples (K, n, d): generated points from the same noise in
     every frame. arrows (K, a, d): -dL_G/dx at the first a of them, for the mean loss of one point: the way, and how
     strongly, G is told to move it. logits (K, g, g): D's logit at (grid_x[j], grid_y[i]) in [k, i, j]; (K, g) on the
@@ -42,12 +44,14 @@ class Film:
     on the line only: exact for one noise number, by quasi-random noise for more.
     slopes (K, 3, m): where the generated points come from a law, |dD/dx| at the first m generated points, at the first
     m real ones, and at m points between them as a gradient penalty draws them, the same in every frame; (K, 0) in all
-    other films. Of such a law the samples are the same in every frame too, mesh is (K, 0), and density, value and js
-    are exact on the line.
-    loss_d, loss_g (K,): both losses; value (K,): V(D, G) = E log D(x) + E log(1 - D(G(z))); js (K,): JS(p_data, p_G) in
-    nats; d_real, d_fake (K,): mean D on real and on generated points; grad_d, grad_g (K,): lengths of the gradients of
-    the moves before the frame, 0 in the first. Losses, d_real and d_fake are estimates from the n real and n generated
-    points of the film; `exact` tells whether value and js are more than that.
+    other films. Of such a law the samples are the same in every frame too, and mesh is (K, 0).
+    loss_d, loss_g (K,): what D and G minimise, with all that the run adds to the loss. value (K,): what D maximises
+    with nothing added: V(D, G) = E log D(x) + E log(1 - D(G(z))) in nats where D tells a probability, else minus the
+    critic's loss. js (K,): JS(p_data, p_G) in nats: exact where `exact` says so, else a lower bound (`gantoys.metrics.
+    jensen_shannon.Bound.least`). d_real, d_fake (K,): mean D on real and on generated points, of a critic that tells no
+    probability its own mean. errors (K, 4): standard errors of the figures named in `ERRORS`, 0 where one is exact.
+    grad_d, grad_g (K,): lengths of the gradients of the moves before the frame, 0 in the first. Figures that are not
+    exact are estimated from 2,048 points of either kind (JS from 4,096), or as many as are shown if those are more.
     seconds (K,): wall time of training until each frame; empty until the run has ended.
     moment (K,), seen (K, b, d), said (K, b), told (K,): in slow motion (`config.slow`) only, else empty. moment: which
     of `gantoys.runs.moments.MOMENTS` each frame shows; several frames then have the same step. seen: the first b points
@@ -64,6 +68,7 @@ class Film:
     real: Array
     grid_x: Array
     grid_y: Array
+    edges: Array
     density_real: Array
     step: Array
     samples: Array
@@ -80,6 +85,7 @@ class Film:
     d_fake: Array
     grad_d: Array
     grad_g: Array
+    errors: Array
     seconds: Array
     status: str
     message: str = ""
@@ -101,15 +107,29 @@ class Film:
 
     @property
     def exact(self) -> bool:
-        """Whether value and js are computed from p_G itself (to the width of a cell) rather than from points."""
-        return self.config.dim == 1 and (self.config.noise_dim == 1 or bool(self.config.fake_law))
+        """Whether js is the exact number, to four decimals, rather than a lower bound."""
+        return self.config.exact
+
+    @property
+    def tells(self) -> bool:
+        """Whether D says p_data / (p_data + p_G) under the film's loss, so that V and D* mean something for it."""
+        return probability(LOSSES[self.config.loss], np.zeros(1)) is not None
+
+    def error(self, name: str) -> Array:
+        """The standard error of a figure of `ERRORS` in each frame, (K,); 0 where it is exact."""
+        return self.errors[:, ERRORS.index(name)].astype(float)
+
+    def is_exact(self, name: str) -> bool:
+        """Whether a figure of `ERRORS` is worked out from the distributions in every frame, rather than from points."""
+        return self.exact and not np.any(self.error(name))
 
     @property
     def surface(self) -> Array:
         """What D says about p_data / (p_data + p_G) on the grid, shape of logits, in [0, 1], single precision.
 
-        While the loss in force is one whose critic does not tell that ratio: the sigmoid of the logit, 1/2 where the
-        critic is 0.
+        While the loss in force is one whose critic tells no probability, that critic matters up to a constant (and
+        often a factor) only: then 1/2 stands for the middle between its means on real and on generated points, and it
+        is squeezed by its own spread over the grid.
         """
         out = np.empty(self.logits.shape, np.float32)
         begins = sorted({0, *(c.step for c in self.config.changes if c.field == "loss")})
@@ -117,9 +137,16 @@ class Film:
             here = (self.step >= begin) & (self.step < end)
             a = self.logits[here].astype(np.float32)
             told = probability(LOSSES[self.config.at(begin).loss], a)
-            # tanh does not overflow where exp would
-            out[here] = told if told is not None else 0.5 + 0.5 * np.tanh(0.5 * a)
+            out[here] = told if told is not None else self._squeezed(a, here)
         return out
+
+    def _squeezed(self, critic: Array, here: Array) -> Array:
+        """The critic (k, ...) of the frames `here`, in [0, 1] around its middle."""
+        flat = critic.reshape(len(critic), -1)
+        middle = (self.d_real[here] + self.d_fake[here]).astype(np.float32)[:, None] / 2
+        spread = np.maximum(flat.std(1, keepdims=True), np.float32(1e-12))
+        # tanh does not overflow where exp would
+        return (0.5 + 0.5 * np.tanh((flat - middle) / (2 * spread))).reshape(critic.shape)
 
     def joined(self, new: Film) -> Film:
         """This film with the frames of `new`, which begin where it ends. Raises ValueError for those of another run."""
@@ -144,8 +171,11 @@ class Film:
 
     @property
     def shortfall(self) -> Array:
-        """-log 4 + 2 JS - V, (K,) in nats: what D lacks. In the plane JS and V are estimates, so it may be negative."""
-        return np.asarray(2 * self.js.astype(float) - math.log(4) - self.value)
+        """-log 4 + 2 JS - V, (K,) in nats: what D lacks. Where JS or V is not exact this is a lower bound: with V as
+        high as two of its standard errors allow, not below 0. Only for a D that `tells`."""
+        value = self.value.astype(float) + ERRORS_BELOW * self.error("value")
+        lacks = 2 * self.js.astype(float) - math.log(4) - value
+        return lacks if self.is_exact("value") else np.maximum(lacks, 0.0)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Film:
@@ -183,6 +213,8 @@ def _read(file: IO[bytes], name: str, from_frame: int) -> tuple[Film, int]:
         seconds = seconds[from_frame:]
     for name in {"mesh", "slopes", "density"} - frames.keys():
         frames[name] = frozen(np.empty((len(frames["step"]), 0), "<f4"))
+    if "edges" in statics and len(statics["edges"]):
+        statics["grid_x"] = frozen((statics["edges"][1:] + statics["edges"][:-1]) / 2)
     film = Film(
         config=config,
         member=member,

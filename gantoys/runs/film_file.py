@@ -54,15 +54,22 @@ SEEN = 200  # points, the first of a batch, that slow motion shows with what D s
 SLOPES = 400  # points of each kind, the first ones shown, at which a film with a fixed law keeps D's slope
 MESH = 13  # lines of the noise grid in each direction, in the plane
 MESH_LINE = 129  # its points on the line
+OUTER = 40  # cells on the line beyond the room on either side, ever wider ones
+ERRORS = ("loss_d", "loss_g", "value", "js")  # numbers whose standard errors a frame holds, in this order
 
 
 def static_fields(config: TrainConfig) -> tuple[Field, ...]:
     """The arrays that a film holds once."""
     real = Field("real", "<f2", (config.shown, config.dim))
     if config.dim == 1:
-        cells = (4 * config.grid + 1,)
-        return real, Field("grid_x", "<f4", cells), Field("density_real", "<f4", cells)
+        cells = line_cells(config)
+        return real, Field("edges", "<f4", (cells + 1,)), Field("density_real", "<f4", (cells,))
     return real, Field("grid_x", "<f4", (config.grid,)), Field("grid_y", "<f4", (config.grid,))
+
+
+def line_cells(config: TrainConfig) -> int:
+    """How many cells a film on the line has."""
+    return 4 * config.grid + 1 + 2 * OUTER
 
 
 def frame_fields(config: TrainConfig) -> tuple[Field, ...]:
@@ -72,7 +79,7 @@ def frame_fields(config: TrainConfig) -> tuple[Field, ...]:
     arrows = Field("arrows", "<f4" if config.fake_law else "<f2", (min(ARROWS, config.shown), dim))
     samples = Field("samples", "<f2", (config.shown, dim))
     if dim == 1:
-        cells = (4 * config.grid + 1,)
+        cells = (line_cells(config),)
         views: tuple[Field, ...] = (
             Field("logits", "<f4", cells),
             Field("density", "<f4", cells),
@@ -86,7 +93,8 @@ def frame_fields(config: TrainConfig) -> tuple[Field, ...]:
     slow = _slow_fields(config) if config.slow is not None else ()
     if config.eigenvalues:
         slow = tuple(Field(name, "<f4", (config.eigenvalues, 2)) for name in ("eigenvalues", "step_eigenvalues"))
-    return Field("step", "<u4", ()), samples, arrows, *views, own, *(Field(name, "<f4", ()) for name in numbers), *slow
+    figures = (*(Field(name, "<f4", ()) for name in numbers), Field("errors", "<f4", (len(ERRORS),)))
+    return Field("step", "<u4", ()), samples, arrows, *views, own, *figures, *slow
 
 
 def _slow_fields(config: TrainConfig) -> tuple[Field, ...]:

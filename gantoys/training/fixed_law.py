@@ -16,24 +16,24 @@ _FAKE, _BETWEEN = 10, 11  # which of the picture's random numbers
 
 
 class FixedLaw:
-    """The law `fake_law` of a game's config in pictures. real (S, n, d): the real points shown. edges: of the cells, on
-    the line.
+    """The law `fake_law` of a game's config in pictures. real (S, n, d): real points, those shown first. edges: of the
+    cells, on the line.
 
-    samples (S, n, d): its points. mass (m + 2,): in the cells and beyond them, on the line. probes (S, 3 m, d): where
-    D's slope is measured: at generated points, at real ones, and evenly drawn between one of either kind, as WGAN-GP
-    penalises them (Gulrajani et al. 2017, section 4).
+    samples (S, n, d): as many of its points. mass (m + 2,): in the cells and beyond them, on the line. probes
+    (S, 3 m, d): where D's slope is measured: at generated points, at real ones, and evenly drawn between one of either
+    kind, as WGAN-GP penalises them (Gulrajani et al. 2017, section 4).
     """
 
     def __init__(self, game: Game, real: Tensor, edges: Array | None) -> None:
         law = game.config.fake()
         assert law is not None
-        self.game, seeds, shown = game, game.seeds, real.shape[1]
+        self.game, seeds, drawn = game, game.seeds, real.shape[1]
 
         def rng(seed: int, use: int) -> np.random.Generator:
             return np.random.default_rng(entropy(seed, 0, PICTURES, use))
 
-        points = [law.sample(shown, rng(seed, _FAKE)).reshape(shown, -1) for seed in seeds]
-        self.count = min(SLOPES, shown)
+        points = [law.sample(drawn, rng(seed, _FAKE)).reshape(drawn, -1) for seed in seeds]
+        self.count = min(SLOPES, game.config.shown)
         shares = [rng(seed, _BETWEEN).uniform(size=(self.count, 1)) for seed in seeds]
         self.samples, share = (torch.as_tensor(np.stack(a)).to(real) for a in (points, shares))
         fake, real = self.samples[:, : self.count], real[:, : self.count]

@@ -169,10 +169,20 @@ class Game:
         if self.average is not None:
             self.average.lerp_(self.g.theta, 1 - now.ema)
 
+    @property
+    def shown(self) -> Tensor:
+        """G's numbers as it is shown: their running average where the config keeps one."""
+        return self.average if self.average is not None else self.g.theta
+
+    def settle(self, z: Tensor) -> None:
+        """Let batch normalisation take its statistics from z (S, n, noise_dim): those of a whole population, as G is
+        now. Moves, which use the statistics of their batch, do not meet them."""
+        if self.g.network.normalised:
+            self.g.network.settle(self.shown, z, self.g.memory)
+
     def generated(self, z: Tensor) -> Tensor:
-        """The points of z (S, n, noise_dim) as G is shown: its running average where the config keeps one."""
-        flat = self.average if self.average is not None else self.g.theta
-        return self.g.network(flat, z, self.g.memory)[0]
+        """The points of z (S, n, noise_dim) as G is shown."""
+        return self.g.network(self.shown, z, self.g.memory)[0]
 
     def state(self) -> dict[str, np.ndarray]:
         """All that decides what comes next, as copies."""

@@ -18,7 +18,7 @@ from gantoys.runs.config import TrainConfig
 from gantoys.runs.fields import LEAK
 from gantoys.training import layers, products
 
-BN_EPS, BN_MEMORY = 1e-5, 0.99  # of the running statistics with which G is shown
+BN_EPS = 1e-5  # of batch normalisation
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Network:
         return flat
 
     def buffers(self, seeds: int, dtype: torch.dtype, device: str) -> Views:
-        """What the network remembers beside its numbers: running statistics, vectors of the power iteration."""
+        """What the network remembers beside its numbers: statistics of its layers, vectors of the power iteration."""
         out: Views = {}
         for k in range(self.hidden if self.normalised else 0):
             out[f"mean{k}"] = torch.zeros(seeds, 1, self.width, dtype=dtype, device=device)
@@ -182,7 +182,7 @@ class Network:
     ) -> tuple[Tensor, Tensor]:
         """Outputs (S, n, outputs) and the last hidden layer (S, n, width) for theta (S P,) and x (S, n, inputs).
 
-        learning: batch normalisation uses the statistics of x, and its running ones in `memory` move on. beside
+        learning: batch normalisation uses the statistics of x; else those that `settle` left in `memory`. beside
         (S, m, width): the last hidden layer of the points with which minibatch discrimination and deviation compare;
         by default x's own.
         """
@@ -191,7 +191,7 @@ class Network:
         for k in range(self.hidden):
             matrix = self._matrix(w, f"w{k}", memory)
             if self.normalised:
-                x = act.forward(self._normalise(torch.matmul(x, matrix), w, k, memory, learning))
+                x = act.forward(self._normalise(torch.matmul(x, matrix), w, k, memory if not learning else None)[0])
                 continue
             x = self._hidden(x, matrix, w[f"b{k}"])
         features = x
@@ -226,14 +226,24 @@ class Network:
             if name.startswith("u-"):
                 u.copy_(layers.spectral_normalised(self.views(flat)[name[2:]], u)[1])
 
-    def _normalise(self, x: Tensor, w: Views, k: int, memory: Views, learning: bool) -> Tensor:
+    @torch.no_grad()
+    def settle(self, flat: Tensor, x: Tensor, memory: Views) -> None:
+        """Leave in `memory` the statistics of the hidden layers over x (S, n, inputs), with which single points are
+        normalised. Only for a network with batch normalisation."""
+        w, act = self.views(flat), ACTIVATIONS[self.activation]
+        for k in range(self.hidden):
+            y, mean, variance = self._normalise(torch.matmul(x, w[f"w{k}"]), w, k, None)
+            memory[f"mean{k}"].copy_(mean)
+            memory[f"variance{k}"].copy_(variance)
+            x = act.forward(y)
+
+    def _normalise(self, x: Tensor, w: Views, k: int, memory: Views | None) -> tuple[Tensor, Tensor, Tensor]:
+        """x normalised by the statistics in `memory`, or by its own; and those."""
         gamma, beta = w[f"gamma{k}"], w[f"beta{k}"]
-        if not learning:
-            return layers.batch_norm_fixed(x, gamma, beta, memory[f"mean{k}"], memory[f"variance{k}"], BN_EPS)
-        y, mean, variance = layers.batch_norm(x, gamma, beta, BN_EPS)
-        memory[f"mean{k}"].lerp_(mean.detach(), 1 - BN_MEMORY)
-        memory[f"variance{k}"].lerp_(variance.detach(), 1 - BN_MEMORY)
-        return y
+        if memory is None:
+            return layers.batch_norm(x, gamma, beta, BN_EPS)
+        mean, variance = memory[f"mean{k}"], memory[f"variance{k}"]
+        return layers.batch_norm_fixed(x, gamma, beta, mean, variance, BN_EPS), mean, variance
 
 
 def generator_network(config: TrainConfig) -> Network:

@@ -1,23 +1,25 @@
 """What a frame of a film holds, and how it is taken from a game.
 
-Looking changes nothing: pictures have random numbers of their own, and no tensor of the game is written.
+Looking changes nothing: pictures have random numbers of their own, and no tensor of the game is written, but for the
+statistics of batch normalisation, which no move uses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gantoys.maths.distributions import Mixture1D, Mixture2D
 from gantoys.maths.losses import LOSSES, log_ratio
-from gantoys.metrics.histogram import js as estimated_js
-from gantoys.metrics.histogram import rarity_of
-from gantoys.runs.config import Target, TrainConfig
-from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE, seen_count
+from gantoys.metrics.jensen_shannon import LEAST_POINTS, JSBound, js_exact
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.film_file import ARROWS, ERRORS, MESH, MESH_LINE, OUTER, seen_count
 from gantoys.runs.moments import MOMENTS
 from gantoys.training import line
 from gantoys.training.batches import PICTURES, entropy, torch_generator
@@ -25,11 +27,16 @@ from gantoys.training.closed_form import ClosedForm
 from gantoys.training.fixed_law import FixedLaw
 from gantoys.training.game import Game, Moment
 from gantoys.training.layers import pack
+from gantoys.training.networks import Network
 from gantoys.training.reference import Reference
 from gantoys.training.stability import spectrum
 
 ROOM = 1.15  # side of the picture, in sides of the target's own box
+WIDER = 1.12  # of a cell beyond that room, on the line, to the one before it
 MESH_REACH = 2.0  # the noise grid ends at so many standard deviations
+POPULATION = 4096  # points by which JS is bounded, the shown ones among them
+JUDGED = 2048  # of them, that D judges for the losses and the value
+_SHOWN, _COMPANY, _MORE, _BETWEEN, _INSTANCE = range(5)  # what the pictures' random numbers are for
 Array = np.ndarray
 
 
@@ -46,36 +53,31 @@ class View:
     """What stays the same in all pictures of one seed's run; a function of the config alone.
 
     real (n, d): real points. noise (n, noise_dim): what generated points are made of. grid_x (g,), grid_y (g,) or, on
-    the line, empty: where D is looked at. real_mass (g + 2,): p_data left of the cells, in each, and right of them, on
-    the line only.
+    the line, empty: where D is looked at. edges (g + 1,): of the cells on the line. real_mass (g + 2,): p_data left of
+    the cells, in each, and right of them, on the line only.
     """
 
     real: Array
     noise: Tensor
     grid_x: Array
     grid_y: Array
+    edges: Array
     real_mass: Array
 
     @classmethod
     def of(cls, config: TrainConfig, member: int = 0) -> View:
         """The view of a config's seed number `member`."""
         target = config.target()
-        real, noise = _drawn(config, config.shown, config.seed + member, 0)
+        real, noise = _drawn(config, config.shown, config.seed + member, _SHOWN)
         low, high = _room(np.asarray(target.box, float))
         if (law := config.fake()) is not None:
             ends = _room(np.asarray(law.box, float))
             low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
         if config.dim == 2:
             axes = [np.linspace(a, b, config.grid) for a, b in zip(low, high, strict=True)]
-            return cls(real, noise, axes[0], axes[1], np.empty(0))
-        edges = np.linspace(low[0], high[0], 4 * config.grid + 2)
-        return cls(real, noise, (edges[1:] + edges[:-1]) / 2, np.empty(0), _mass_of(target, edges))
-
-    @property
-    def edges(self) -> Array:
-        """Of the cells on the line, (g + 1,)."""
-        half = (self.grid_x[1] - self.grid_x[0]) / 2
-        return np.append(self.grid_x - half, self.grid_x[-1] + half)
+            return cls(real, noise, axes[0], axes[1], np.empty(0), np.empty(0))
+        edges = _edges(low[0], high[0], 4 * config.grid + 1)
+        return cls(real, noise, (edges[1:] + edges[:-1]) / 2, np.empty(0), edges, line.target_mass(target, edges))
 
     def points(self) -> Array:
         """Where D is looked at, one point a row: row by row in the plane."""
@@ -88,8 +90,15 @@ class View:
         """The arrays that the film holds once."""
         if len(self.grid_y):
             return {"real": self.real, "grid_x": self.grid_x, "grid_y": self.grid_y}
-        density = self.real_mass[1:-1] / (self.grid_x[1] - self.grid_x[0])
-        return {"real": self.real, "grid_x": self.grid_x, "density_real": density}
+        density = self.real_mass[1:-1] / np.diff(self.edges)
+        return {"real": self.real, "edges": self.edges, "density_real": density}
+
+
+def _edges(low: float, high: float, cells: int) -> Array:
+    """Of `cells` equal cells from low to high, and OUTER ever wider ones on either side: p_G may leave the room."""
+    inner = np.linspace(low, high, cells + 1)
+    out = np.cumsum((inner[1] - inner[0]) * WIDER ** np.arange(1, OUTER + 1))
+    return np.concatenate([low - out[::-1], inner, high + out])
 
 
 def _drawn(config: TrainConfig, n: int, seed: int, use: int) -> tuple[Array, Tensor]:
@@ -99,10 +108,6 @@ def _drawn(config: TrainConfig, n: int, seed: int, use: int) -> tuple[Array, Ten
     shape, uniform = (n, config.noise_dim), config.noise == "uniform"
     noise = torch.rand(shape, generator=generator) * 2 - 1 if uniform else torch.randn(shape, generator=generator)
     return config.target().sample(n, rng).reshape(n, -1), noise
-
-
-def _mass_of(target: Target, edges: Array) -> Array:
-    return line.target_mass(target, edges)
 
 
 def _room(box: Array) -> tuple[Array, Array]:
@@ -139,49 +144,69 @@ class Recorder:
         def tensor(x: Any) -> Tensor:
             return torch.as_tensor(np.asarray(x)).to(like)
 
-        self.noise = torch.stack([v.noise for v in self.views]).to(like)
-        self.real = tensor([v.real for v in self.views])
+        target, fake = c.target(), c.fake()
+        # with one noise number, or none, p_G has a distribution function on the line
+        self.line = LineJudge(target) if c.exact and isinstance(target, Mixture1D) else None
+        judged = max(JUDGED, c.shown)
+        more = [
+            _drawn(c, (judged if self.line else max(POPULATION, judged)) - c.shown, c.seed + member, _MORE)
+            for member in game.members
+        ]
+        self.noise = torch.cat(
+            [torch.stack([v.noise for v in self.views]), torch.stack([noise for _, noise in more])], 1
+        ).to(like)
+        real = np.stack([np.concatenate([v.real, x]) for v, (x, _) in zip(self.views, more, strict=True)])
+        self.real = tensor(real)
         self.grid = tensor(self.views[0].points()).expand(seeds, -1, -1).repeat(1, 1, c.pac)
         self.mesh = tensor(mesh(c)).expand(seeds, -1, -1)
-        self.even = c.shown - c.shown % c.pac  # as many points as make whole packs
+        self.judged = judged - judged % c.pac  # as many points as make whole packs
         self.arrows = min(ARROWS, c.shown)
         self.compares = c.minibatch_kernels > 0 or c.minibatch_std
         if self.compares:
             # points that are not in the picture: one that is compared with itself has a kink there
-            company = [_drawn(c, c.batch, c.seed + member, 1) for member in game.members]
+            company = [_drawn(c, c.batch, c.seed + member, _COMPANY) for member in game.members]
             self.company_real = pack(tensor([real for real, _ in company]), c.pac)
             self.company_noise = torch.stack([noise for _, noise in company]).to(like)
-        if c.dim == 2:
-            self.rarity = [rarity_of(c.target(), view.real) for view in self.views]
-            self.rare_real = [rare(view.real, True) for rare, view in zip(self.rarity, self.views, strict=True)]
         edges = self.views[0].edges if c.dim == 1 else None
         self.law = FixedLaw(game, self.real, edges) if c.fake_law else None
         if c.dim == 1 and self.law is None:
             z, self.mass = line.nodes(c.noise, c.noise_dim)
             self.nodes = tensor(z).expand(seeds, -1, -1)
+        if self.line is not None:
+            self.own = tensor(self.line.own.x.reshape(-1, 1)).expand(seeds, -1, -1)
+            if isinstance(fake, Mixture1D):
+                self.theirs = line.Nodes.of(fake)
+                self.nodes = tensor(self.theirs.x.reshape(-1, 1)).expand(seeds, -1, -1)
+                self.apart = js_exact(self.line.target, fake)
+        else:
+            density = target.log_density if isinstance(target, Mixture1D | Mixture2D) else None
+            self.bounds = [_bound(x, density) for x in real]
 
     def frames(self, gradients: bool = True, moment: Moment | None = None) -> tuple[Frame, ...]:
         """The picture of each seed now. gradients: whether moves have been made whose gradients can be told. moment:
         what happens, in slow motion; none is a whole picture."""
-        with torch.no_grad():
-            taken = self._taken()
         game, found = self.game, []
+        with torch.no_grad():
+            game.settle(self.noise)
+            taken = self._taken()
+        population, shown = taken["samples"], game.config.shown
+        taken["samples"] = population[:, :shown].contiguous()
         norms = {"grad_d": game.d.gradient_norms(), "grad_g": game.g.gradient_norms()}
         taken |= {k: (v if gradients else torch.zeros_like(v)) for k, v in norms.items()}
         taken["arrows"] = self._arrows(taken["samples"])
+        if self._more_than_the_loss():
+            taken["terms_d"], taken["terms_g"] = self._minimised(population[:, : self.judged])
         if self.law is not None:
             taken["slopes"] = self.law.slopes()
         if game.config.slow is not None:
             taken |= self._seen(moment)
         told = {k: v.cpu().numpy() for k, v in taken.items()}
+        everyone = population.cpu().numpy()
         for i, view in enumerate(self.views):
-            own = {k: v[i] for k, v in told.items()}
-            arrays = self._judged(own, view)
+            arrays = self._judged(i, {k: v[i] for k, v in told.items()}, view, everyone[i])
             if game.config.eigenvalues:
                 told_own, told_step = spectrum(game, game.config.eigenvalues, i)
                 arrays |= {"eigenvalues": told_own, "step_eigenvalues": told_step}
-            if game.config.dim == 2:
-                arrays["js"] = self._js(i, own["samples"])
             found.append(Frame(game.taken, {"step": game.taken, **arrays}))
         return tuple(found)
 
@@ -200,31 +225,34 @@ class Recorder:
             out["seen"] = moment.points[:, :count]
             out["said"] = said.repeat_interleave(c.pac, 1)[:, :count]
             ratio = log_ratio(LOSSES[self.game.now.loss], said.cpu().numpy().astype(float))
-            out["told"] = torch.sigmoid(said.double() if ratio is None else torch.from_numpy(ratio)).mean(1)
+            out["told"] = said.double().mean(1) if ratio is None else torch.sigmoid(torch.from_numpy(ratio)).mean(1)
         return out
 
     def _taken(self) -> dict[str, Tensor]:
         """What the networks say: (S, ...) each."""
         game, c = self.game, self.game.config
         samples = game.generated(self.noise) if self.law is None else self.law.samples
-        real, fake = pack(self.real[:, : self.even], c.pac), pack(samples[:, : self.even], c.pac)
+        real, fake = pack(self.real[:, : self.judged], c.pac), pack(samples[:, : self.judged], c.pac)
+        out = {"samples": samples}
+        if self.law is None:
+            out["mesh"] = game.generated(self.mesh)
+            if c.dim == 1:
+                out["nodes"] = game.generated(self.nodes)
         if self.compares:
             beside_real, beside_fake = self._beside()
             said = [game.d(real, beside=beside_real)[0]]
             said += [game.d(x, beside=beside_fake)[0] for x in (fake, self.grid)]
         else:
-            together = torch.cat([real, fake, self.grid], 1)
-            said = list(game.d(together)[0].split([real.shape[1], fake.shape[1], self.grid.shape[1]], 1))
-        out = {
-            "samples": samples,
-            "a_real": said[0],
-            "a_fake": said[1],
-            "logits": said[2].squeeze(-1),
-        }
-        if self.law is not None:
-            return out
-        out["mesh"] = game.generated(self.mesh)
-        return out | ({"nodes": game.generated(self.nodes).squeeze(-1)} if c.dim == 1 else {})
+            parts = [real, fake, self.grid]
+            if self.line is not None and self._one_by_one():
+                parts += [self.own, self.nodes if self.law is not None else out["nodes"][:, ::2]]
+            said = list(game.d(torch.cat(parts, 1))[0].split([x.shape[1] for x in parts], 1))
+        names = ("a_real", "a_fake", "logits", "a_own", "a_nodes")
+        return out | {name: x.squeeze(-1) for name, x in zip(names, said, strict=False)}
+
+    def _one_by_one(self) -> bool:
+        """Whether D's value is a mean over single points of either kind."""
+        return self.game.config.pac == 1 and not self.compares and not LOSSES[self.game.now.loss].paired
 
     @torch.no_grad()
     def _beside(self) -> tuple[Tensor, Tensor]:
@@ -255,40 +283,169 @@ class Recorder:
         arrows[:, :count] = -slope * (count // c.pac)
         return arrows
 
-    def _judged(self, own: dict[str, Array], view: View) -> dict[str, Any]:
+    # --- what D and G minimise
+
+    def _more_than_the_loss(self) -> bool:
+        """Whether the players minimise more than the mean of the loss at the points as they are."""
+        now = self.game.now
+        return bool(
+            now.r1 or now.r2 or now.gp or now.gp0 or now.label_smoothing or now.feature_matching or now.unrolled
+            or now.historical_averaging or now.consensus or self.game.noise()
+        )  # fmt: skip
+
+    def _minimised(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """What D and what G minimise, pack by pack, (S, packs) each, with all that the run adds to the loss."""
+        game, c, now = self.game, self.game.config, self.game.now
+        with torch.inference_mode(False), torch.enable_grad():
+            real, fake = self.real[:, : self.judged].clone(), samples.clone()
+            if noise := game.noise():
+                real, fake = (
+                    x + noise * torch.stack([self._normal(seed, _INSTANCE, x[0].shape, which) for seed in game.seeds])
+                    for which, x in enumerate((real, fake))
+                )
+            real, fake = pack(real, c.pac), pack(fake, c.pac)
+            between = torch.stack([self._uniform(seed, len(real[0])) for seed in game.seeds])
+            psi, beside = game.d.theta.clone(), self._beside() if self.compares else None
+            told = Reference(c, game.g, game.d)
+            terms_d = told.terms_d(now, psi, real, fake, between, beside=beside).detach()
+            if now.unrolled:
+                psi = told.looks_ahead(now, psi, real, fake, between)
+            terms_g = told.terms_g(now, psi, real, fake, beside=beside).detach()
+            if now.consensus:
+                theta, psi = (p.theta.clone().requires_grad_(True) for p in (game.g, game.d))
+                made = pack(game.g.network(theta, self.noise[:, : self.judged], learning=True)[0], c.pac)
+                (v_d,) = torch.autograd.grad(told.loss_d(now, psi, real, made.detach(), between), psi)
+                (v_g,) = torch.autograd.grad(told.loss_g(now, psi, real, made), theta)
+                length = _squares(game.d.network, v_d) + _squares(game.g.network, v_g)
+                terms_d, terms_g = (x + now.consensus / 2 * length[:, None] for x in (terms_d, terms_g))
+        if now.historical_averaging:
+            terms_d, terms_g = (
+                x if (mean := p.mean) is None
+                else x + now.historical_averaging * _squares(p.network, p.theta - mean)[:, None]
+                for x, p in ((terms_d, game.d), (terms_g, game.g))
+            )  # fmt: skip
+        return terms_d, terms_g
+
+    def _normal(self, seed: int, use: int, shape: torch.Size, which: int) -> Tensor:
+        generator = torch_generator(entropy(seed, 0, PICTURES, 2 * use + which))
+        return torch.randn(shape, generator=generator).to(self.noise)
+
+    def _uniform(self, seed: int, count: int) -> Tensor:
+        generator = torch_generator(entropy(seed, 0, PICTURES, 2 * _BETWEEN))
+        return torch.rand((count, 1), generator=generator).to(self.noise)
+
+    # --- figures
+
+    def _judged(self, i: int, own: dict[str, Array], view: View, population: Array) -> dict[str, Any]:
         """The arrays of one seed's frame."""
         c, loss = self.game.config, LOSSES[self.game.now.loss]
-        a_real, a_fake = own.pop("a_real").astype(float), own.pop("a_fake").astype(float)
-        # a critic that does not tell log p/q is read as if it did: its pictures and V are named so
-        ratio = [a if (r := log_ratio(loss, a)) is None else r for a in (a_real, a_fake)]
+        said = {k: own.pop(k).astype(float) for k in ("a_real", "a_fake", "a_own", "a_nodes") if k in own}
+        a_real, a_fake = said["a_real"], said["a_fake"]
+        ratio = [log_ratio(loss, a) for a in (a_real, a_fake)]
+        terms_d, terms_g = own.pop("terms_d", None), own.pop("terms_g", None)
         with np.errstate(over="ignore", invalid="ignore"):
-            arrays = {
+            if terms_d is None or terms_g is None:
+                terms_d, terms_g = loss.discriminator_loss(a_real, a_fake), loss.generator_loss(a_real, a_fake)
+            if ratio[0] is None or ratio[1] is None:
+                worth = -np.asarray(loss.discriminator_loss(a_real, a_fake))
+                seen = a_real, a_fake
+            else:
+                worth = -np.logaddexp(0, -ratio[0]) - np.logaddexp(0, ratio[1])
+                seen = _sigmoid(ratio[0]), _sigmoid(ratio[1])
+            arrays: dict[str, Any] = {
                 **own,
-                "loss_d": np.mean(loss.discriminator_loss(a_real, a_fake)),
-                "loss_g": np.mean(loss.generator_loss(a_real, a_fake)),
-                "d_real": np.mean(_sigmoid(ratio[0])),
-                "d_fake": np.mean(_sigmoid(ratio[1])),
-            }
+                "loss_d": np.mean(terms_d), "loss_g": np.mean(terms_g), "value": np.mean(worth),
+                "d_real": np.mean(seen[0]), "d_fake": np.mean(seen[1]),
+            }  # fmt: skip
+            errors = {"loss_d": _error(terms_d), "loss_g": _error(terms_g), "value": _error(worth)}
             if c.dim == 1:
-                fixed = self.law.mass if self.law is not None else None
-                mass = fixed if fixed is not None else line.pushed(arrays.pop("nodes"), self.mass, view.edges)
-                arrays["density"] = mass[1:-1] / (view.grid_x[1] - view.grid_x[0])
-                arrays["js"] = line.js(view.real_mass, mass)
-                over = log_ratio(loss, own["logits"])
-                arrays["value"] = line.value(view.real_mass, mass, own["logits"] if over is None else over)
-                return arrays
-            arrays["logits"] = own["logits"].reshape(c.grid, c.grid)
-            if self.law is None:
-                arrays["mesh"] = own["mesh"].reshape(MESH, MESH, 2)
-            arrays["value"] = -np.mean(np.logaddexp(0, -ratio[0])) - np.mean(np.logaddexp(0, ratio[1]))
-        return arrays
+                arrays["density"] = self._density(arrays, view)
+            else:
+                arrays["logits"] = own["logits"].reshape(c.grid, c.grid)
+                if self.law is None:
+                    arrays["mesh"] = own["mesh"].reshape(MESH, MESH, 2)
+            if self.line is not None:
+                arrays["js"] = self.apart if self.law is not None else self._exact_js(arrays["nodes"])
+                errors["js"] = 0.0
+                if "a_own" in said:
+                    arrays["value"], errors["value"] = self._value(said["a_own"], said["a_nodes"]), 0.0
+            else:
+                arrays["js"], errors["js"] = self._js(i, population)
+        arrays.pop("nodes", None)
+        return arrays | {"errors": np.array([errors[name] for name in ERRORS])}
 
-    def _js(self, i: int, samples: Array) -> float:
-        """The JS divergence as the points of seed `i` in the picture tell it; NaN for points that are not finite."""
-        if not np.all(np.isfinite(samples)):
-            return float("nan")
-        rarity = self.rare_real[i], self.rarity[i](samples.astype(float), False)
-        return estimated_js(self.views[i].real, samples, rarity=rarity)
+    def _density(self, arrays: Mapping[str, Any], view: View) -> Array:
+        """p_G averaged over the cells on the line."""
+        if self.law is not None:
+            assert self.law.mass is not None
+            mass = self.law.mass
+        else:
+            mass = line.pushed(arrays["nodes"][:, 0], self.mass, view.edges)
+        return np.asarray(mass[1:-1] / np.diff(view.edges))
+
+    def _exact_js(self, nodes: Array) -> float:
+        """JS on the line, from G at the nodes of its noise (n, 1)."""
+        assert self.line is not None and self.mass is not None
+        return line.js(self.line.target, self.line.own, nodes[:, 0].astype(float), self.mass)
+
+    def _value(self, own: Array, nodes: Array) -> float:
+        """What D maximises, in the mean over both distributions on the line: from its logits at their nodes."""
+        assert self.line is not None
+        loss = LOSSES[self.game.now.loss]
+        real, fake = log_ratio(loss, own), log_ratio(loss, nodes)
+        if real is None or fake is None:
+            on_real, on_fake = -np.asarray(loss.real(own)), -np.asarray(loss.fake(nodes))
+        else:
+            on_real, on_fake = -np.logaddexp(0, -real), -np.logaddexp(0, fake)
+        value = self.line.own.mean(on_real.reshape(self.line.own.x.shape))
+        if self.law is not None:
+            return value + self.theirs.mean(on_fake.reshape(self.theirs.x.shape))
+        assert self.mass is not None
+        pairs = self.mass.reshape(-1, 2).sum(1)  # D looks at every second node
+        return value + float(pairs @ (on_fake[1:] + on_fake[:-1]) / 2)
+
+    def _js(self, i: int, population: Array) -> tuple[float, float]:
+        """The bound of JS by the generated points of seed `i`, and its standard error; NaN for points that are not
+        finite."""
+        if not np.all(np.isfinite(population)):
+            return float("nan"), float("nan")
+        judge = self.bounds[i]
+        if judge is None:
+            return 0.0, 0.0
+        bound = judge(population)
+        return bound.least, bound.error
+
+
+@dataclass(frozen=True)
+class LineJudge:
+    """A target with a distribution function on the line, and its nodes."""
+
+    target: Mixture1D
+
+    @cached_property
+    def own(self) -> line.Nodes:
+        """The nodes of the target."""
+        return line.Nodes.of(self.target)
+
+
+def _bound(real: Array, density: Any) -> JSBound | None:
+    """JS bounded for these real points; None where they are too few."""
+    # points that somebody gave are drawn again and again: each counts once
+    real = real if density is not None else np.unique(real, axis=0)
+    if density is not None and real.shape[1] == 1:
+        of_line = density
+        density = lambda x: of_line(x[:, 0])  # noqa: E731
+    return JSBound(real, density) if len(real) >= LEAST_POINTS else None
+
+
+def _error(terms: Any) -> float:
+    """The standard error of the mean of `terms`."""
+    return float(np.std(terms, ddof=1) / np.sqrt(len(terms)))
+
+
+def _squares(network: Network, flat: Tensor) -> Tensor:
+    """The squared length of each seed's numbers, (S,)."""
+    return torch.stack([part.square().sum((1, 2)) for part in network.views(flat).values()]).sum(0)
 
 
 def _sigmoid(a: Array) -> Array:

@@ -60,6 +60,44 @@ class Reference:
 
     # --- what D and G minimise
 
+    def terms_d(
+        self,
+        now: TrainConfig,
+        psi: Tensor,
+        real: Tensor,
+        fake: Tensor,
+        between: Tensor | None,
+        *,
+        beside: tuple[Tensor, Tensor] | None = None,
+        learning: bool = False,
+    ) -> Tensor:
+        """D's loss with its penalties, pack by pack, (S, packs): its mean is what D minimises. real and fake are packs
+        (S, packs, pac d); between (S, packs, 1): where a penalty looks between them; beside: as in `terms_g`."""
+        judge, loss = self.d.network, LOSSES[now.loss]
+        if learning:
+            judge.refresh(psi, self.d.memory)
+        beside_real, beside_fake = beside if beside is not None else (None, None)
+        a_real = judge(psi, real, self.d.memory, beside=beside_real)[0]
+        a_fake = judge(psi, fake, self.d.memory, beside=beside_fake)[0]
+        if learning:
+            self.real, self.fake = a_real.detach(), a_fake.detach()
+            self.x_real, self.x_fake = real.detach(), fake.detach()
+        terms: Tensor = loss.discriminator_loss(a_real, a_fake)
+        if now.label_smoothing:
+            terms = terms + now.label_smoothing * (loss.fake(a_real) - loss.real(a_real))
+        terms = terms.squeeze(-1)
+        if now.r1:
+            terms = terms + now.r1 / 2 * self._slope(psi, real, beside_real).square().sum(-1)
+        if now.r2:
+            terms = terms + now.r2 / 2 * self._slope(psi, fake, beside_fake).square().sum(-1)
+        if (now.gp or now.gp0) and between is not None:
+            slope = self._slope(psi, torch.lerp(fake, real, between), beside_fake)
+            if now.gp:
+                terms = terms + now.gp * (torch.linalg.vector_norm(slope, dim=-1) - 1).square()
+            if now.gp0:
+                terms = terms + now.gp0 * slope.square().sum(-1)
+        return terms
+
     def loss_d(
         self,
         now: TrainConfig,
@@ -70,38 +108,42 @@ class Reference:
         *,
         learning: bool = False,
     ) -> Tensor:
-        """D's loss with its penalties, summed over the seeds; real and fake are packs (S, packs, pac d)."""
-        judge, loss = self.d.network, LOSSES[now.loss]
-        if learning:
-            judge.refresh(psi, self.d.memory)
-        a_real, a_fake = judge(psi, real, self.d.memory)[0], judge(psi, fake, self.d.memory)[0]
-        if learning:
-            self.real, self.fake = a_real.detach(), a_fake.detach()
-            self.x_real, self.x_fake = real.detach(), fake.detach()
-        terms = loss.discriminator_loss(a_real, a_fake)
-        if now.label_smoothing:
-            terms = terms + now.label_smoothing * (loss.fake(a_real) - loss.real(a_real))
-        total: Tensor = terms.mean((1, 2)).sum()
-        if now.r1:
-            total = total + now.r1 / 2 * self._slope(psi, real).square().sum(-1).mean(1).sum()
-        if now.r2:
-            total = total + now.r2 / 2 * self._slope(psi, fake).square().sum(-1).mean(1).sum()
-        if (now.gp or now.gp0) and between is not None:
-            slope = self._slope(psi, torch.lerp(fake, real, between))
-            if now.gp:
-                norm = torch.linalg.vector_norm(slope, dim=-1)
-                total = total + now.gp * (norm - 1).square().mean(1).sum()
-            if now.gp0:
-                total = total + now.gp0 * slope.square().sum(-1).mean(1).sum()
-        return total
+        """The mean of `terms_d`, summed over the seeds."""
+        return self.terms_d(now, psi, real, fake, between, learning=learning).mean(1).sum()
 
-    def _slope(self, psi: Tensor, x: Tensor) -> Tensor:
+    def _slope(self, psi: Tensor, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """dD/dx at each point."""
         # a copy: psi may depend on x too, when it has been unrolled, and that way does not count here
         x = x.clone() if x.requires_grad else x.detach().requires_grad_(True)
-        said = self.d.network(psi, x, self.d.memory)[0]
+        said = self.d.network(psi, x, self.d.memory, beside=beside)[0]
         (slope,) = torch.autograd.grad(said.sum(), x, create_graph=True)
         return slope
+
+    def terms_g(
+        self,
+        now: TrainConfig,
+        psi: Tensor,
+        real: Tensor | None,
+        fake: Tensor,
+        *,
+        beside: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """G's loss, pack by pack, (S, packs): its mean is what G minimises. beside: as in `Network`, of real and of
+        generated packs that are not a whole batch."""
+        judge, loss = self.d.network, LOSSES[now.loss]
+        beside_real, beside_fake = beside if beside is not None else (None, None)
+        a_fake, features = judge(psi, fake, self.d.memory, beside=beside_fake)
+        if now.feature_matching:
+            assert real is not None
+            wanted = judge(psi, real, self.d.memory)[1]
+            gap = features.mean(1, keepdim=True) - wanted.mean(1, keepdim=True)
+            # Salimans et al. 2016, section 3.1; what a point adds to it: its part of the mean, to first order
+            matched = gap.square().sum((1, 2))[:, None]
+            own = (gap * (features - features.mean(1, keepdim=True))).sum(-1)
+            return matched + 2 * (own - (gap * (wanted - wanted.mean(1, keepdim=True))).sum(-1)).detach()
+        a_real = judge(psi, real, self.d.memory, beside=beside_real)[0] if loss.paired and real is not None else None
+        terms: Tensor = loss.generator_loss(a_real, a_fake)
+        return terms.squeeze(-1)
 
     def loss_g(
         self,
@@ -112,19 +154,16 @@ class Reference:
         *,
         beside: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """G's loss, summed over the seeds. beside: as in `Network`, of real and of generated packs that are not a whole
-        batch."""
-        judge, loss = self.d.network, LOSSES[now.loss]
-        beside_real, beside_fake = beside if beside is not None else (None, None)
-        a_fake, features = judge(psi, fake, self.d.memory, beside=beside_fake)
-        if now.feature_matching:
-            assert real is not None
-            wanted = judge(psi, real, self.d.memory)[1].mean(1)
-            # Salimans et al. 2016, section 3.1
-            matched: Tensor = (features.mean(1) - wanted).square().sum()
-            return matched
-        a_real = judge(psi, real, self.d.memory, beside=beside_real)[0] if loss.paired and real is not None else None
-        return loss.generator_loss(a_real, a_fake).mean((1, 2)).sum()
+        """The mean of `terms_g`, summed over the seeds."""
+        return self.terms_g(now, psi, real, fake, beside=beside).mean(1).sum()
+
+    def looks_ahead(self, now: TrainConfig, psi: Tensor, real: Tensor, fake: Tensor, between: Tensor | None) -> Tensor:
+        """D's numbers as an unrolled G sees them: after the moves of D to come."""
+        return unrolled(
+            lambda psi: self.loss_d(now, psi, real, fake, between),
+            psi, self.d.state, optimiser=self.d.optimiser, steps=now.unrolled,
+            lr=now.lr_d, beta1=now.beta1, beta2=now.beta2, clip=now.clip,
+        )  # fmt: skip
 
     # --- points
 
@@ -164,11 +203,7 @@ class Reference:
         real, fake = self._seen(move, noise), self._made(theta, move, noise, learning=True)
         if now.unrolled:
             assert real is not None
-            psi = unrolled(
-                lambda psi: self.loss_d(now, psi, real, fake, move.between),
-                psi, self.d.state, optimiser=self.d.optimiser, steps=now.unrolled,
-                lr=now.lr_d, beta1=now.beta1, beta2=now.beta2, clip=now.clip,
-            )  # fmt: skip
+            psi = self.looks_ahead(now, psi, real, fake, move.between)
         loss = self.loss_g(now, psi, real, fake)
         self.g.grad.copy_(torch.autograd.grad(loss, theta)[0])
 
