@@ -1,7 +1,7 @@
 """What each loss descends when the best D is held still: its row's own words, read as a formula and differentiated.
 
-Nothing of gantoys' theory is used but the losses' own functions and `optimal`: the laws are Gaussians written out, every
-integral is a sum over a grid, every derivative a central difference.
+Nothing of gantoys' theory is used but the losses' own functions and `optimal`: the distributions are Gaussians written
+out, every integral is a sum over a grid, every derivative a central difference.
 """
 
 from collections.abc import Callable

@@ -147,7 +147,7 @@ LOSSES = {
             generator_slope=lambda a: a - 1,
             optimal=b.sigmoid,
             optimal_slope=lambda r: b.sigmoid(r) * b.sigmoid(-r),
-            # a* = p/(p+q): int dq (q/(p+q))^2 / 2 is the change of int p g(q/p), g'(v) = (v/(1+v))^2 / 2, which is convex
+            # a* = p/(p+q), so int dq (q/(p+q))^2 / 2 is the change of int p g(q/p), g'(v) = (v/(1+v))^2 / 2: g is convex
             descends="KL(p‖m) − ¼ χ²(p‖m), m = ½(p + q)",
             neutral=0.5,
         ),
@@ -197,8 +197,8 @@ LOSSES = {
             # pairs (x real, y fake) are told best by the odds p(x) q(y) : p(y) q(x), a difference of log-ratios
             optimal=lambda r: r,
             optimal_slope=lambda r: b.constant(r, 1.0),
-            # G's softplus(m) is D's softplus(-m), whose mean under the best D is log 2 - JS of the pairs and the swapped
-            # pairs, plus m = log p/q at x less that at y, which with D frozen moves like KL(q||p)
+            # G's softplus(m) is D's softplus(-m), whose mean under the best D is log 2 - JS of pairs and swapped pairs,
+            # plus m: log p/q at x less that at y, whose mean with D frozen moves like KL(q||p)
             descends="KL(q‖p) − JS(p×q, q×p)",
             log_moment=(1, -1),
             paired=True,
