@@ -147,7 +147,7 @@ LOSSES = {
             generator_slope=lambda a: a - 1,
             optimal=b.sigmoid,
             optimal_slope=lambda r: b.sigmoid(r) * b.sigmoid(-r),
-            # a* = p/(p+q), so int dq (q/(p+q))^2 / 2 is the change of int p g(q/p), g'(v) = (v/(1+v))^2 / 2: g is convex
+            # a* = p/(p+q), so int dq (q/(p+q))^2 / 2 is what int p g(q/p) changes by, g'(v) = (v/(1+v))^2 / 2
             descends="KL(p‖m) − ¼ χ²(p‖m), m = ½(p + q)",
             neutral=0.5,
         ),
