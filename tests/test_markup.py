@@ -1,7 +1,7 @@
-"""Every text that the stage writes is read by its markup without a sign left over; every lesson's formula is set as one.
+"""Every text that the stage writes is read by its markup without a sign left over; a lesson's formulas are set as such.
 
-The stage's markup is told in `gantoys.stage.scene`; its reader is JavaScript (`parseRuns` in stage.js). Here it is read a
-second time, and all texts of the pictures are found in their source.
+The stage's markup is told in `gantoys.stage.scene`; its reader is JavaScript (`parseRuns` in stage.js). Here it is read
+a second time, and all texts of the pictures are found in their source.
 """
 
 import ast
@@ -73,7 +73,7 @@ def test_the_reader_takes_away_what_the_stage_sets(markup: str, left: str) -> No
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
-    """The texts in a module's source, with a sign where a value is put in; docstrings and tables in Markdown are none."""
+    """The texts in a module's source, with a sign where a value is put in; docstrings are none."""
     tree = ast.parse(path.read_text("utf-8"))
     inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -98,10 +98,7 @@ def test_no_text_of_a_picture_shows_a_sign_of_the_markup(path: Path) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_no_text_of_a_lesson_shows_a_formula_s_source(key: str) -> None:
-    """Outside dollars no script, no backslash, and stars only in pairs: *emphasis* and **strong**."""
-    source = text(ROOT / "gantoys" / "lessons" / f"{key}.toml")
-    plain = re.sub(r"\$\$.*?\$\$|\$.*?\$", "", source.replace("\\\\", "\\"), flags=re.S)
-    states = re.compile(r"^state = .*$", re.M)
-    plain = states.sub("", plain).replace("D*", "D").replace("f*", "f").replace("T*", "T").replace("\\|", "|")
+    """Outside dollars there is no script and no backslash, but for one before a bar in a table."""
+    source = text(ROOT / "gantoys" / "lessons" / f"{key}.toml").replace("\\\\", "\\")
+    plain = re.sub(r"\$\$.*?\$\$|\$.*?\$", "", source, flags=re.S).replace("\\|", "|")
     assert re.findall(r".*(?:[\^_]\{|\\[a-z]).*", plain) == []
-    assert [line for line in re.split(r"\n\n|\n\[\[|^\w+ = ", plain, flags=re.M) if line.count("*") % 2] == []
