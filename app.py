@@ -2,14 +2,12 @@
 
 import streamlit as st
 
-from gantoys.ui import live, look, memory
-from gantoys.ui.frame import lecture_view
-from gantoys.ui.navigation import pages
+from gantoys.ui.first import frame, live, look, memory, navigation
 
 st.set_page_config(page_title="gantoys", layout="wide")
-lecture = lecture_view()
+lecture = frame.lecture_view()
 look.apply(lecture=lecture)
 memory.load()
-st.navigation(list(pages().values()), position="hidden" if lecture else "top").run()
+st.navigation(list(navigation.pages().values()), position="hidden" if lecture else "top").run()
 memory.sync()
 live.warm()

@@ -1,10 +1,13 @@
 """What does one changed thing do?"""
 
-from gantoys.metrics import mode_report
-from gantoys.pictures.compare_clock import common_clock
-from gantoys.pictures.compare_state import CompareState, differences
-from gantoys.pictures.compare_verdict import against
-from gantoys.ui import compare, frame
+from gantoys.ui.first import importing
+
+with importing:
+    from gantoys.metrics import mode_report
+    from gantoys.pictures.compare_clock import common_clock
+    from gantoys.pictures.compare_state import CompareState, differences
+    from gantoys.pictures.compare_verdict import against
+    from gantoys.ui import compare, frame
 
 page = frame.open_lesson("compare", CompareState)
 runs = compare.Comparison(page)

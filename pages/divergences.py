@@ -1,15 +1,18 @@
 """Which distance should a GAN minimise?"""
 
-from contextlib import nullcontext
+from gantoys.ui.first import importing
 
-import streamlit as st
+with importing:
+    from contextlib import nullcontext
 
-from gantoys.maths import divergence_slopes, divergences, w1
-from gantoys.maths.fisher import fisher_divergence
-from gantoys.maths.fit import fit_normal
-from gantoys.pictures import divergences as picture
-from gantoys.stage.scene import Scene
-from gantoys.ui import controls, frame
+    import streamlit as st
+
+    from gantoys.maths import divergence_slopes, divergences, w1
+    from gantoys.maths.fisher import fisher_divergence
+    from gantoys.maths.fit import fit_normal
+    from gantoys.pictures import divergences as picture
+    from gantoys.stage.scene import Scene
+    from gantoys.ui import controls, frame
 
 VIEWS = {"sweep": "all divergences", "fit": "the best Gaussian", "paradigms": "four bargains"}
 

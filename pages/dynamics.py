@@ -1,9 +1,12 @@
 """Does the game converge at all?"""
 
-from gantoys.maths.dynamics import eigenvalues, step_jacobian, trajectory
-from gantoys.maths.dynamics_limits import region
-from gantoys.pictures.dynamics import DynamicsState
-from gantoys.ui import dynamics, frame, stability_lens
+from gantoys.ui.first import importing
+
+with importing:
+    from gantoys.maths.dynamics import eigenvalues, step_jacobian, trajectory
+    from gantoys.maths.dynamics_limits import region
+    from gantoys.pictures.dynamics import DynamicsState
+    from gantoys.ui import dynamics, frame, stability_lens
 
 page = frame.open_lesson("dynamics", DynamicsState)
 lens = stability_lens.Lens(page)

@@ -1,11 +1,14 @@
 """Can you beat the best discriminator?"""
 
-import streamlit as st
+from gantoys.ui.first import importing
 
-from gantoys.maths import best_generator, ledger_finite, optimal_discriminator
-from gantoys.pictures import game as picture
-from gantoys.pictures.game_state import FEWEST, MOST, PRESETS, GameState, outcomes
-from gantoys.ui import controls, frame
+with importing:
+    import streamlit as st
+
+    from gantoys.maths import best_generator, ledger_finite, optimal_discriminator
+    from gantoys.pictures import game as picture
+    from gantoys.pictures.game_state import FEWEST, MOST, PRESETS, GameState, outcomes
+    from gantoys.ui import controls, frame
 
 
 def play() -> None:

@@ -1,13 +1,16 @@
 """Why does the generator stop learning when D is good?"""
 
-import streamlit as st
+from gantoys.ui.first import importing
 
-from gantoys.maths import LOSSES, generator_gradients, gradient_flow, sample_gradients
-from gantoys.maths.noisy import noisy_gradients
-from gantoys.pictures import generator_gradients as picture
-from gantoys.pictures.generator_gradients.vanishing import felt
-from gantoys.ui import controls, frame
-from gantoys.ui.frozen import Frozen
+with importing:
+    import streamlit as st
+
+    from gantoys.maths import LOSSES, generator_gradients, gradient_flow, sample_gradients
+    from gantoys.maths.noisy import noisy_gradients
+    from gantoys.pictures import generator_gradients as picture
+    from gantoys.pictures.generator_gradients.vanishing import felt
+    from gantoys.ui import controls, frame
+    from gantoys.ui.frozen import Frozen
 
 VIEWS = {
     "separation": "gradients",

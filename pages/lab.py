@@ -1,6 +1,9 @@
 """How does a GAN learn, step by step?"""
 
-from gantoys.ui import lab, lab_more
+from gantoys.ui.first import importing
+
+with importing:
+    from gantoys.ui import lab, lab_more
 
 page, player = lab.open_lab()
 page.picture(

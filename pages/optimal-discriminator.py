@@ -1,10 +1,13 @@
 """What does the best discriminator look like?"""
 
-import streamlit as st
+from gantoys.ui.first import importing
 
-from gantoys.maths import divergences, optimal_discriminator
-from gantoys.pictures import optimal_discriminator as picture
-from gantoys.ui import controls, frame
+with importing:
+    import streamlit as st
+
+    from gantoys.maths import divergences, optimal_discriminator
+    from gantoys.pictures import optimal_discriminator as picture
+    from gantoys.ui import controls, frame
 
 
 def more(page: frame.Page[picture.OptimalState]) -> None:

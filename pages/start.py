@@ -1,7 +1,10 @@
 """What is a generative adversarial network?"""
 
-from gantoys.pictures import film as picture
-from gantoys.ui import frame, live, path
+from gantoys.ui.first import importing
+
+with importing:
+    from gantoys.pictures import film as picture
+    from gantoys.ui import frame, live, path
 
 page = frame.open_lesson("start", picture.StartState)
 film = live.film(page)

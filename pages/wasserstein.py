@@ -1,14 +1,17 @@
 """What changes when the divergence changes?"""
 
-import streamlit as st
+from gantoys.ui.first import importing
 
-from gantoys.maths import w1
-from gantoys.maths.assignment import matching
-from gantoys.maths.kantorovich import ascent, cell_gaps, dual_value
-from gantoys.maths.transport import critic
-from gantoys.pictures.wasserstein import WassersteinState
-from gantoys.ui import controls, frame
-from gantoys.ui.critic import Critic
+with importing:
+    import streamlit as st
+
+    from gantoys.maths import w1
+    from gantoys.maths.assignment import matching
+    from gantoys.maths.kantorovich import ascent, cell_gaps, dual_value
+    from gantoys.maths.transport import critic
+    from gantoys.pictures.wasserstein import WassersteinState
+    from gantoys.ui import controls, frame
+    from gantoys.ui.critic import Critic
 
 VIEWS = {"plan": "the plan", "dual": "the dual climbs", "trained": "trained critics"}
 EXAMPLES = {"lines": "parallel lines", "uniforms": "shifted uniforms", "mixtures": "two mixtures"}

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
-from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE, FilmWriter
+from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE, SLOPES, FilmWriter
 
 Array = np.ndarray
 SMALL: dict[str, Any] = {"steps": 100, "frames": 6, "grid": 12, "shown": 64}
@@ -24,6 +24,12 @@ def write(path: Path, config: TrainConfig, statics: dict[str, Array], frames: li
     for k, arrays in enumerate(frames):
         writer.append(arrays, 0.01 * k)
     return Film.load(writer.finish("done"))
+
+
+def seen_of_g(config: TrainConfig, mesh: Array) -> dict[str, Array]:
+    """The image of a grid of noise; where points come from a law there is none, but D's slopes."""
+    many = min(SLOPES, config.shown)
+    return {"slopes": np.full((3, many), 0.5)} if config.fake_law else {"mesh": mesh}
 
 
 def numbers(**known: float) -> dict[str, float]:
@@ -68,7 +74,7 @@ def line_film(path: Path, **fields: Any) -> Film:
                 "arrows": (0.02 * (1.2 - t) * (2 - samples))[: min(ARROWS, config.shown)],
                 "logits": logits,
                 "density": q,
-                "mesh": mean + std * np.linspace(-2.5, 2.5, MESH_LINE)[:, None],
+                **seen_of_g(config, mean + std * np.linspace(-2.5, 2.5, MESH_LINE)[:, None]),
                 **numbers(js=js, value=value),
             }
         )
@@ -101,7 +107,7 @@ def plane_film(path: Path, **fields: Any) -> Film:
                 "samples": samples,
                 "arrows": 0.003 * (goal - samples)[:many],
                 "logits": logits,
-                "mesh": blob.mean(0) + node * wide * (0.05 + 0.15 * t),
+                **seen_of_g(config, blob.mean(0) + node * wide * (0.05 + 0.15 * t)),
                 **numbers(js=np.log(2) * (1 - t) + 0.02, value=-1.386 + 0.8 * (1 - t)),
             }
         )

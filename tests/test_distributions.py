@@ -55,6 +55,13 @@ def test_quantiles_undo_the_cdf(text):
     assert law.cdf(law.quantile(u)) == pytest.approx(u, rel=1e-9, abs=1e-14)
 
 
+@pytest.mark.parametrize("text", [*LINE, "SN(-1,2,6)", "SN(0,1,-40)", "0.33*N(-1,0.255)+0.67*SN(2,1.415,9)"])
+def test_no_rounding_leads_out_of_the_range_of_a_probability(text):
+    law, x = parse(text), np.linspace(-40, 40, 400_001)
+    for tail in (law.cdf(x), law.sf(x)):
+        assert np.all((tail >= 0) & (tail <= 1))
+
+
 def test_standard_laws_match_scipy():
     x = np.array([-37.0, -3.2, -0.4, 0.0, 0.9, 5.5, 40.0])
     pairs = {

@@ -23,7 +23,7 @@ from gantoys.stage.scene import Scene, at_rest
 from tests.oracles import CASES
 
 KEY = "divergences"
-TWO, FAR = DATA["two modes"]["data"], DATA["far modes"]["data"]
+TWO, FAR = DATA["modes at ±2"]["data"], DATA["modes at ±3"]["data"]
 
 
 def shown(drawn: Scene, key: str) -> float:
@@ -159,6 +159,64 @@ def test_a_curve_of_the_sweep_holds_the_values_of_its_dots():
         assert dots == pytest.approx(sorted(float(np.asarray(at_rest(c.y, drawn))[at]) for c in names.values()))
 
 
+def by_sorting(state: DivergenceState, **moved: float) -> float:
+    """W2 squared as the mean squared distance of equal ranks, looked up in tables of the distribution functions."""
+    x = np.linspace(-40, 40, 40_001)
+    u = (np.arange(100_000) + 0.5) / 100_000
+    at = {name: np.array(value) for name, value in moved.items()}
+    ranked = [np.interp(u, law.cdf(x), x) for law in (state.p, generator(state, **at))]
+    return float(np.mean((ranked[0] - ranked[1]) ** 2))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"spread": 0.9, "weight": 0.3},
+        {"data": "0.3*U(-3,-1)+0.7*U(1,3)", "halves": "uniform", "spread": 0.5},
+        {"data": DATA["skewed"]["data"], "weight": 0.1},
+    ],
+    ids=lambda fields: fields.get("data", "default"),
+)
+def test_w2_squared_and_its_slopes_are_those_of_sorted_points_with_the_minimum_where_it_is(fields):
+    state = DivergenceState(divergence="w2_squared", mean=-1.0, **fields)
+    for over, at in (("mean", [-5.0, -0.3]), ("spread", [0.5, 1.7]), ("weight", [0.2, 0.65])):
+        value, slope = with_slopes(state, ("w2_squared",), over, np.array(at))["w2_squared"]
+        for i, place in enumerate(at):
+            want = by_sorting(state, **{over: place})
+            assert value[i] == pytest.approx(want, rel=2e-4, abs=2e-4), (over, place)
+            ends = [by_sorting(state, **{over: place + h}) for h in (-0.01, 0.01)]
+            assert slope[i] == pytest.approx((ends[1] - ends[0]) / 0.02, rel=5e-3, abs=2e-2), (over, place)
+    # along the mean a parabola: lowest where both means agree, and there no closer than the shapes allow
+    mean = np.linspace(*RANGES["mean"], 65)
+    value, _ = with_slopes(state, ("w2_squared",), "mean", mean)["w2_squared"]
+    lowest = float(state.p.mean) - 4 * state.weight
+    assert abs(mean[np.argmin(value)] - lowest) <= 0.125
+    assert value == pytest.approx((mean - lowest) ** 2 + by_sorting(state, mean=lowest), abs=2e-3)
+
+
+def test_beside_w2_squared_every_curve_keeps_its_positions():
+    boxes = DivergenceState(**PRESETS["disjoint"])
+    drawn, plain = (scene(boxes.model_copy(update={"divergence": key})) for key in ("w2_squared", "w1"))
+    for over in RANGES:
+        assert np.array_equal(drawn.control(over).values, plain.control(over).values)
+        assert sweep(drawn, "other", over) == pytest.approx(sweep(plain, "value", over), abs=1e-9)
+
+
+def test_w2_squared_of_a_tail_without_a_variance_is_infinite():
+    for data in ("T(0,1,1)", "T(0,1,2)"):
+        state = DivergenceState(divergence="w2_squared", data=data)
+        for over in RANGES:
+            value, slope = with_slopes(state, ("w2_squared",), over, np.array([0.5, 0.7]))["w2_squared"]
+            assert np.isinf(value).all() and np.isnan(slope).all()
+
+
+def test_moved_modes_are_as_wide_as_before():
+    laws = [parse(DATA[name]["data"]) for name in ("modes at ±2", "modes at ±3")]
+    assert all(isinstance(law, Mixture1D) for law in laws)
+    assert np.array_equal(laws[0].scales, laws[1].scales) and np.array_equal(laws[0].weights, laws[1].weights)
+    assert [float(law.locs[1]) for law in laws] == [2, 3]
+
+
 # --- the fit -----------------------------------------------------------------------------------------------------
 
 
@@ -196,7 +254,7 @@ def test_every_minimum_of_the_oracle_is_a_place_to_go_to():
 def test_the_hand_sees_which_minimum_descent_comes_to():
     """Reverse KL over two modes: from the left to the left one, from the right to the right one, else between."""
     for mu, sigma, goal in ((-2.5, 0.6, -1.98), (2.5, 0.6, 1.98), (0.1, 2.2, 0.0)):
-        drawn = scene(DivergenceState(show="fit", data=TWO, divergence="reverse_kl", mu=mu, sigma=sigma))
+        drawn = scene(DivergenceState(show="fit", divergence="reverse_kl", mu=mu, sigma=sigma))
         path = next(c for c in drawn.panels[1].layers if isinstance(c, Curve))
         assert at_rest(path.x, drawn)[0] == pytest.approx(mu, abs=1e-9)
         assert at_rest(path.x, drawn)[-1] == pytest.approx(goal, abs=0.01)
@@ -236,7 +294,7 @@ def test_w2_squared_on_the_map_is_the_quadratic_of_its_fit():
 
 
 def test_a_click_goes_to_the_minimum_beside_it_and_else_where_it_fell():
-    state = DivergenceState(show="fit", data=TWO, divergence="reverse_kl")
+    state = DivergenceState(show="fit", divergence="reverse_kl")
     exact = next(place for name, place in places(state).items() if "1.98" in name and "−" not in name)
     assert clicked(state, 2.1, np.log10(0.74)) == exact
     assert clicked(state, -4.0, np.log10(3.0)) == {"mu": -4.0, "sigma": 3.0}
@@ -295,6 +353,7 @@ def test_the_words_say_the_numbers_of_the_pictures():
     assert f"{shown(neglected, 'kl'):.3f}" in said[2] and f"{shown(neglected, 'js'):.4f}" in said[2]
     assert f"{shown(neglected, 'w1'):.3f}" in said[2] and f"{shown(neglected, 'fisher'):.4f}" in said[2]
     assert f"{sweep(neglected, 'fisher', 'share')[0]:.1f}" in said[2]
+    assert f"rises to {sweep(neglected, 'kl', 'share')[0]:.2f} at share 0" in said[2]
     near, far = (fit(f"0.5*N(-{d},0.6)+0.5*N({d},0.6)", "js") for d in (2, 3))
     assert f"N(0, {near.sigma:.2f})" in words.explanation and abs(near.mu) < 1e-5
     assert f"N(±{abs(far.mu):.0f}, {far.sigma:.2f})" in words.explanation

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 from streamlit.testing.v1 import AppTest
 
 from gantoys.lessons import load
 from gantoys.maths import LOSSES
-from gantoys.maths.dynamics import REGULARISERS, RULES, growth, trajectory
+from gantoys.maths.dynamics import REGULARISERS, RULES, growth, stability, trajectory
 from gantoys.maths.dynamics_limits import LONG_RUN, long_run, region
 from gantoys.pictures.dynamics import DynamicsState, lens_config, lens_scene, scene
 from gantoys.pictures.dynamics.lens import factors, leading, period
@@ -116,8 +117,8 @@ def test_the_dots_of_the_eigenvalues_lie_where_the_readouts_say_and_are_red_outs
         ({}, "leaves the equilibrium"),
         ({"rule": "alternating"}, "circles"),
         ({"rule": "flow"}, "circles"),
-        ({"regulariser": "r1"}, "converges"),
-        ({"loss": "wasserstein", "rule": "alternating-momentum", "beta": -0.5}, "converges"),
+        ({"regulariser": "r1"}, "arrives"),
+        ({"loss": "wasserstein", "rule": "alternating-momentum", "beta": -0.5}, "arrives"),
         ({"loss": "wasserstein", "rule": "momentum", "beta": -0.5}, "leaves"),
         ({"regulariser": "wgan-gp"}, "kink"),
         ({"rule": "adam"}, "no derivative"),
@@ -249,12 +250,105 @@ def test_the_arrows_point_along_the_field_and_move_with_the_strength():
 # --- the theory's lines -------------------------------------------------------------------------------------------
 
 
-def test_what_is_known_of_the_long_run_is_what_the_rules_do():
-    for row in LONG_RUN.values():
-        state = DynamicsState(loss=row.loss, rule=row.rule)
-        path = trajectory(state.game(0.3), row.rule, 1.0, 1.0, step=0.1, steps=20_000)
-        assert path.radius[-1] == pytest.approx(float(row.radius(0.1, 20_000)), rel=0.02), row.key
+def walk(
+    h: np.ndarray, steps: int, *, loss: str = "saturating", order: str = "both", gamma: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The Dirac-GAN's steps from (1, 1), written out: theta and psi (steps + 1, n) for n step sizes at once."""
+    theta, psi = np.ones((steps + 1, len(h))), np.ones((steps + 1, len(h)))
+    with np.errstate(over="ignore"):
+        for t in range(steps):
+            x, y = theta[t], psi[t]
+
+            def push_g(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+                return -y / (1 + np.exp(x * y if loss == "saturating" else -x * y))
+
+            def push_d(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+                return x / (1 + np.exp(x * y)) - gamma * y
+
+            if order == "d first":
+                y = y + h * push_d(x, y)
+            theta[t + 1] = x + h * push_g(x, y)
+            if order != "d first":
+                y = y + h * push_d(theta[t + 1] if order == "g first" else x, y)
+            psi[t + 1] = y
+    return theta, psi
+
+
+def test_the_steps_written_out_here_are_those_of_the_rules():
+    for rule, order in (("simultaneous", "both"), ("alternating", "g first"), ("alternating-d", "d first")):
+        for loss in ("saturating", "non-saturating"):
+            state = DynamicsState(loss=loss, regulariser="r1")
+            ours = trajectory(state.game(0.5), rule, 1.0, 1.0, step=0.3, steps=50)
+            theta, psi = walk(np.array([0.3]), 50, loss=loss, order=order, gamma=0.5)
+            assert np.allclose(theta[:, 0], ours.theta, atol=1e-12) and np.allclose(psi[:, 0], ours.psi, atol=1e-12)
+
+
+@pytest.mark.parametrize("row", LONG_RUN.values(), ids=lambda row: row.key)
+def test_what_is_said_of_the_long_run_holds_at_every_position_of_the_slider(row):
+    """On the average of some turns; the curves themselves are oblique, by h/4, and less round the longer the step."""
+    h = np.asarray(drawn().control("step").values)
+    if row.rule == "flow":
+
+        def field(_: float, w: np.ndarray) -> np.ndarray:
+            fake = 1 / (1 + np.exp(w[0] * w[1]))
+            return np.array([-w[1] * (1 - fake), w[0] * fake])
+
+        t = np.array([0.0, 1, 10, 100, 400])
+        path = solve_ivp(field, (0, 400), (1.0, 1.0), t_eval=t, rtol=1e-8, atol=1e-11)
+        assert np.hypot(*path.y) == pytest.approx(np.asarray(row.radius(0.1, t / 0.1, np.sqrt(2.0))), rel=0.06)
+        return
+    steps, order = 6000, {"simultaneous": "both", "alternating": "g first", "alternating-d": "d first"}[row.rule]
+    radius = np.hypot(*walk(h, steps, loss=row.loss, order=order))
+    for at in (1500, 5500):  # of the smallest step a turn takes 628
+        seen = np.sqrt(np.mean(radius[at - 350 : at + 351] ** 2, axis=0))
+        settled = (h * h * at > 12) if row.rule == "simultaneous" else h > 0
+        said = row.radius(h, float(at), np.sqrt(2.0))
+        assert np.max(np.abs(seen / said - 1)[settled]) < 0.09, (row.key, at)
     assert long_run("saturating", "simultaneous") is None
+
+
+def test_taking_turns_circles_as_the_words_say_and_drifts_out_further_away():
+    """|mu| = 1 up to h = 4 (to 2 in the bilinear game) is the trace of a step of determinant 1; the rest by walking."""
+    for loss, most in (("saturating", 4.0), ("non-saturating", 4.0), ("wasserstein", 2.0)):
+        slope = 1.0 if loss == "wasserstein" else 0.5
+        for h, grows in ((0.5 * most, False), (0.999 * most, False), (1.001 * most, True)):
+            step = np.array([[1, -slope * h], [slope * h, 1 - (slope * h) ** 2]])
+            size = float(np.abs(np.linalg.eigvals(step)).max())
+            ours = stability(DynamicsState(loss=loss).game(0.3), "alternating", step=h).margin
+            assert ours == pytest.approx(size - 1, abs=1e-9) and (size > 1 + 1e-9) == grows
+    said = load(KEY).explanation
+    theta, psi = walk(np.array([0.4, 1.0, 2.0]), 10_000, order="g first")
+    radius, gone = np.hypot(theta, psi), np.maximum(np.abs(theta), np.abs(psi)) > 2.4
+    assert f"reached {radius[:, 0].max():.2f} within 10,000 steps of size 0.4" in said
+    assert "leaves the picture within 500 steps, with $h = 2$ within 50" in said.replace("\n", " ")
+    assert gone[:501, 1].any() and gone[:51, 2].any() and not gone[:151, 0].any()
+    turns = next(chip for chip in load(KEY).tries if chip.state == {"rule": "alternating"})
+    assert f"between {radius[:151, 0].min():.3f} and {radius[:151, 0].max():.3f}" in turns.explain
+    angle = np.linspace(0, 2 * np.pi, 100)
+    x, y = np.cos(angle), np.sin(angle)
+    for _ in range(1000):  # the bilinear game: theta^2 + psi^2 - h theta psi stays as it is
+        x = x - 1.9 * y
+        y = y + 1.9 * x
+    assert x * x + y * y - 1.9 * x * y == pytest.approx(1 - 1.9 * np.cos(angle) * np.sin(angle), abs=1e-9)
+
+
+def test_a_critical_r1_takes_a_fifth_along_its_direction_only():
+    theta, psi = walk(np.array([0.4]), 150, gamma=1.0)
+    radius = np.hypot(theta, psi)[:, 0]
+    left = radius[1:] / radius[:-1]
+    said = next(chip for chip in load(KEY).tries if chip.state.get("regulariser") == "r1").explain
+    assert f"here {100 * (1 - left.max()):.0f} % at the least, and {100 * (1 - left[49]):.0f} % by step 50" in said
+    step = np.eye(2) + 0.4 * np.array([[0, -0.5], [0.5, -1]])
+    assert step @ [1, 1] == pytest.approx([0.8, 0.8])  # the common direction of both mu
+    assert np.linalg.matrix_rank(step - 0.8 * np.eye(2)) == 1  # and there is no other
+    slowest = {g: np.linalg.eigvals([[0, -0.5], [0.5, -g]]).real.max() for g in np.linspace(0.05, 2, 40)}
+    assert min(slowest, key=lambda g: slowest[g]) == pytest.approx(1.0)
+
+
+def test_the_limit_cycle_is_as_wide_as_the_words_say():
+    theta, psi = walk(np.array([2.0]), 4000, loss="non-saturating")
+    radius = np.hypot(theta, psi)[2000:, 0]
+    assert f"goes from {radius.min():.1f} to {radius.max():.1f}" in load(KEY).explanation.replace("\n", " ")
 
 
 def test_the_dashed_line_is_the_factor_to_the_power_of_the_steps():

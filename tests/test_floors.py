@@ -60,7 +60,7 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if function in ("import_module", "__import__", "run_module"):
+            if function in ("import_module", "__import__", "run_module", "late"):
                 yield str(node.args[0].value)
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gantoys.maths.late import late
+
 Array = np.ndarray
 MOST_POINTS = 500  # of an assignment: a tenth of a second
 _ROUNDING = 1e-12
@@ -63,9 +65,7 @@ def matching(x: Array, y: Array, *, power: int = 1) -> Matching:
         return Matching(x, y, partner, power)
     if len(x) > MOST_POINTS:
         raise ValueError(f"an exact plan in the plane takes at most {MOST_POINTS} points, got {len(x)}: take sliced")
-    from scipy.optimize import linear_sum_assignment  # here, because the import alone takes a tenth of a second
-
-    return Matching(x, y, linear_sum_assignment(_distances(x, y) ** power)[1], power)
+    return Matching(x, y, late("scipy.optimize").linear_sum_assignment(_distances(x, y) ** power)[1], power)
 
 
 def _checked(x: Array, y: Array) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gantoys.maths.distributions import Mixture1D, normal
 from gantoys.maths.gradients import generator_gradients
+from gantoys.maths.late import late
 from gantoys.maths.losses import LOSSES
 
 Array = np.ndarray
@@ -43,8 +44,6 @@ def gradient_flow(
     A generator that has come within 1e-4 of a normal p stays there. Raises ValueError for a scale that is not positive,
     and where the flow cannot be followed: a loss without gradient here, or one whose slope explodes.
     """
-    from scipy.integrate import solve_ivp  # here, because the import alone takes a fifth of a second
-
     if not isinstance(p, Mixture1D) or p.batch:
         raise ValueError("a flow needs one distribution on the line")
     if loss not in LOSSES:
@@ -76,7 +75,9 @@ def gradient_flow(
     here = np.array([shift, scale], float)
     if far(0.0, here) <= 0:
         return Flow(time, np.full(frames, here[0]), np.full(frames, here[1]))
-    found = solve_ivp(velocity, (0.0, duration), here, t_eval=time, rtol=1e-4, atol=1e-6, events=far)
+    found = late("scipy.integrate").solve_ivp(
+        velocity, (0.0, duration), here, t_eval=time, rtol=1e-4, atol=1e-6, events=far
+    )
     if not found.success:
         raise ValueError(f"the flow of {loss} cannot be followed from here: {found.message}")
     rest = np.repeat(goal[:, None], frames - found.y.shape[1], axis=1)

@@ -3,7 +3,7 @@
 The parameter belongs to x = shift + scale z: for a single component its own location and scale, for a mixture its mean
 and standard deviation. With D frozen, d/dtheta E_q l(a*(x)) = int (d log q / d theta) q l(a*(x)) dx, a form that stays
 right where D* jumps. The saturating loss gives 2 JS's slope, the non-saturating one that of KL(q||p) - 2 JS (Arjovsky &
-Bottou 2017, theorem 2.5), an f-GAN loss that of its divergence, the Wasserstein loss that of W1.
+Bottou 2017, theorem 2.5), an f-GAN loss that of its divergence, the Wasserstein loss that of W1: see `Loss.descends`.
 """
 
 from collections.abc import Callable

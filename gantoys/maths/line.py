@@ -118,11 +118,11 @@ class Mixture1D:
 
     def cdf(self, x: Array) -> Array:
         """P(X <= x); shapes as in `log_density`."""
-        return np.sum(_first(self.weights, x) * self._each("cdf", x), axis=0)
+        return np.minimum(np.sum(_first(self.weights, x) * self._each("cdf", x), axis=0), 1.0)  # no rounding beyond 1
 
     def sf(self, x: Array) -> Array:
         """P(X > x), accurate in the right tail; shapes as in `log_density`."""
-        return np.sum(_first(self.weights, x) * self._each("sf", x), axis=0)
+        return np.minimum(np.sum(_first(self.weights, x) * self._each("sf", x), axis=0), 1.0)
 
     def quantile(self, u: Array, upper: Array | None = None) -> Array:
         """The x with cdf(x) = u, shape of u: (n,) or (S, n); -inf and inf at 0 and 1 unless the support ends.

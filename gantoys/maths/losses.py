@@ -138,7 +138,7 @@ LOSSES = {
             key="least-squares",
             label="Least squares",
             formula=r"\tfrac12\mathbb{E}_p(a-1)^2+\tfrac12\mathbb{E}_q a^2,\qquad G:\ \tfrac12\mathbb{E}_q(a-1)^2",
-            reference="Mao et al. 2017, eq. 2 with labels 0 and 1",
+            reference="Mao et al. 2017, eq. 2 with labels 0 and 1; its descent worked out here",
             real=lambda a: 0.5 * (a - 1) ** 2,
             real_slope=lambda a: a - 1,
             fake=lambda a: 0.5 * a**2,
@@ -147,7 +147,8 @@ LOSSES = {
             generator_slope=lambda a: a - 1,
             optimal=b.sigmoid,
             optimal_slope=lambda r: b.sigmoid(r) * b.sigmoid(-r),
-            descends="no divergence: D frozen, labels 0 and 1",
+            # a* = p/(p+q), so int dq (q/(p+q))^2 / 2 is what int p g(q/p) changes by, g'(v) = (v/(1+v))^2 / 2
+            descends="KL(p‖m) − ¼ χ²(p‖m), m = ½(p + q)",
             neutral=0.5,
         ),
         Loss(
@@ -186,7 +187,7 @@ LOSSES = {
             key="relativistic",
             label="Relativistic (paired)",
             formula=r"\mathbb{E}_{p,q}\log(1+e^{-(a_r-a_f)}),\qquad G:\ \mathbb{E}_{p,q}\log(1+e^{-(a_f-a_r)})",
-            reference="Jolicoeur-Martineau 2018, eq. 9 and 10",
+            reference="Jolicoeur-Martineau 2018, eq. 9 and 10; its descent worked out here",
             real=lambda m: b.softplus(-m),
             real_slope=lambda m: -b.sigmoid(-m),
             fake=lambda m: b.softplus(m),
@@ -196,7 +197,9 @@ LOSSES = {
             # pairs (x real, y fake) are told best by the odds p(x) q(y) : p(y) q(x), a difference of log-ratios
             optimal=lambda r: r,
             optimal_slope=lambda r: b.constant(r, 1.0),
-            descends="a relativistic divergence",
+            # G's softplus(m) is D's softplus(-m), whose mean under the best D is log 2 - JS of pairs and swapped pairs,
+            # plus m: log p/q at x less that at y, whose mean with D frozen moves like KL(q||p)
+            descends="KL(q‖p) − JS(p×q, q×p)",
             log_moment=(1, -1),
             paired=True,
         ),

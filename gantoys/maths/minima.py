@@ -10,6 +10,7 @@ import numpy as np
 
 from gantoys.maths.compare import Quantity
 from gantoys.maths.distributions import Mixture1D, normal
+from gantoys.maths.late import late
 
 Array = np.ndarray
 _ROUNDS, _STENCIL, _LONGEST_STEP = 60, 3e-4, 1.0
@@ -66,13 +67,11 @@ def local_minima(p: Mixture1D, target: Target, theta: Array) -> tuple[Minimum, .
 
 
 def _direct(p: Mixture1D, target: Target, start: Array) -> Minimum:
-    from scipy.optimize import minimize  # here, because the import alone takes a tenth of a second
-
     def value(step: Array) -> float:
         return float(target.value(p, law_of(moved(start[None], step[None]))).value[0])
 
     first = np.array([[0.0, 0.0], [0.02, 0.0], [0.0, 0.02]])
-    found = minimize(
+    found = late("scipy.optimize").minimize(
         value, first[0], method="Nelder-Mead", options={"initial_simplex": first, "xatol": 1e-9, "fatol": 1e-13}
     )
     theta = moved(start[None], np.asarray(found.x)[None])

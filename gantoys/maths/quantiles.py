@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from gantoys.maths.line import Mixture1D
 
 Array = np.ndarray
-_FULL_ROUNDS, _LATE_ROUNDS = 7, 90  # of the search: all of them together, then the stragglers
+_FULL_ROUNDS, _LATE_ROUNDS, _LATE_TURNS = 7, 6, 15  # of the search: all of them together, then the stragglers, in turns
+_RESOLVED = 4e-16  # a step that is smaller, as a share of the place, changes nothing
 _FARTHEST = 1e150
 _BEYOND = 10.0 ** np.arange(2, 300, 4)  # where quantiles of power tails are looked for, in units of the edges' reach
 
@@ -26,13 +27,18 @@ def quantile(law: Mixture1D, u: Array, upper: Array | None = None) -> Array:
     shape = np.broadcast_shapes(u.shape, (*law.batch, u.shape[-1]))
     u, upper = np.broadcast_to(u, shape), np.broadcast_to(upper, shape)
     low, high = _bracket(law, u, upper)
-    x = _search(law, u, upper, low, high, _FULL_ROUNDS)
-    late = ~_reached(law, x, u, upper)
-    if np.any(late):
-        # few are left: go on with each of them as a row of its own
-        rows = law.take(np.nonzero(late)[0])
-        parts = [a[late][:, None] for a in (u, upper, low, high)]
-        x[late] = _search(rows, parts[0], parts[1], parts[2], parts[3], _LATE_ROUNDS)[:, 0]
+    x, low, high = _search(law, 0.5 * (low + high), u, upper, low, high, _FULL_ROUNDS)
+    late = np.nonzero(~_reached(law, x, u, upper))
+    for _ in range(_LATE_TURNS):
+        if not len(late[0]):
+            break
+        # few are left, and ever fewer: go on with each of them as a row of its own
+        rows, before = law.take(late[0]), x[late]
+        parts = [a[late][:, None] for a in (x, u, upper, low, high)]
+        found = _search(rows, *parts, _LATE_ROUNDS)
+        x[late], low[late], high[late] = (part[:, 0] for part in found)
+        still = ~_reached(rows, found[0], *parts[1:3])[:, 0] & (np.abs(x[late] - before) > _RESOLVED * np.abs(before))
+        late = tuple(index[still] for index in late)
     first, last = _ends(law)
     return np.where(u == 0, first, np.where(upper == 0, last, x))
 
@@ -78,8 +84,10 @@ def _reached(law: Mixture1D, x: Array, u: Array, upper: Array) -> Array:
     return np.abs(mass - wanted) <= 4 * np.finfo(float).eps * wanted
 
 
-def _search(law: Mixture1D, u: Array, upper: Array, low: Array, high: Array, rounds: int) -> Array:
-    x = 0.5 * (low + high)
+def _search(
+    law: Mixture1D, x: Array, u: Array, upper: Array, low: Array, high: Array, rounds: int
+) -> tuple[Array, Array, Array]:
+    """Where it has come to from x, and the narrower bracket."""
     for _ in range(rounds):
         mass, wanted, sign = _tail(law, x, u, upper)
         miss = sign * (mass - wanted)
@@ -88,7 +96,7 @@ def _search(law: Mixture1D, u: Array, upper: Array, low: Array, high: Array, rou
             newton = x - sign * (mass / law.density(x)) * np.log(mass / wanted)
         inside = (newton >= low) & (newton <= high)
         step = np.where(miss == 0, x, np.where(inside, newton, 0.5 * low + 0.5 * high))
-        if np.all(np.abs(step - x) <= 4e-16 * np.abs(x)):
-            return step
-        x = step
-    return x
+        done, x = np.all(np.abs(step - x) <= _RESOLVED * np.abs(x)), step
+        if done:
+            break
+    return x, low, high

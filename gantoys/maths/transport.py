@@ -11,6 +11,7 @@ import numpy as np
 
 from gantoys.maths.compare import Quantity, check_pair
 from gantoys.maths.distributions import Distribution, Finite, Mixture1D, Mixture2D, mix
+from gantoys.maths.late import late
 from gantoys.maths.panels import beyond, centred, joint_edges, reaching, with_zeros
 from gantoys.maths.quadrature import integrate
 
@@ -204,12 +205,10 @@ def plan(a: Array, b: Array, cost: Array) -> Array:
     """
     if abs(a.sum() - b.sum()) > 1e-9:
         raise ValueError(f"the two masses differ: {a.sum():.6g} and {b.sum():.6g}")
-    from scipy.optimize import linprog  # here, because the import alone takes a tenth of a second
-
     k, m = cost.shape
     rows, columns = np.repeat(np.eye(k), m, axis=1), np.tile(np.eye(m), (1, k))
     # the last equation follows from the others; leaving it out spares the solver a rounding contradiction
-    found = linprog(
+    found = late("scipy.optimize").linprog(
         cost.ravel(), A_eq=np.vstack([rows, columns[:-1]]), b_eq=np.concatenate([a, b[:-1]]), method="highs"
     )
     return np.asarray(found.x).reshape(k, m)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gantoys.maths.distributions import Mixture1D, Mixture2D
+from gantoys.maths.late import late
 from gantoys.metrics.modes import has_modes
 from gantoys.metrics.samples import blocks, check_pairs, pair, thinned
 
@@ -22,10 +23,10 @@ def median_bandwidth(real: Array, fake: Array) -> float:
     At most 1,000 points of each set are looked at. Where half of all pairs coincide it is the mean distance, and 1
     where all points are one.
     """
-    from scipy.spatial.distance import pdist  # here, because the import alone takes a tenth of a second
-
     real, fake = pair(real, fake)
-    distances = pdist(np.concatenate([thinned(real, _MEDIAN_POINTS), thinned(fake, _MEDIAN_POINTS)]))
+    distances = late("scipy.spatial.distance").pdist(
+        np.concatenate([thinned(real, _MEDIAN_POINTS), thinned(fake, _MEDIAN_POINTS)])
+    )
     return float(np.median(distances)) or float(np.mean(distances)) or 1.0
 
 
@@ -45,8 +46,7 @@ def mmd2(real: Array, fake: Array, *, bandwidth: float | None = None, biased: bo
         raise ValueError(f"the bandwidth must be positive and finite, got {bandwidth}")
     for count in (len(real), len(fake)):
         check_pairs(count, max(len(real), len(fake)))
-    from scipy.spatial.distance import cdist  # as above
-
+    cdist = late("scipy.spatial.distance").cdist
     return _statistic(real, fake, lambda x, y: np.exp(-0.5 * cdist(x / s, y / s, "sqeuclidean")), biased)
 
 

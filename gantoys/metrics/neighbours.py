@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gantoys.maths.late import late
 from gantoys.metrics.samples import blocks, check_pairs, pair
 
 Array = np.ndarray
@@ -39,8 +40,7 @@ def neighbours(real: Array, fake: Array, k: int = K) -> Neighbours:
     >>> neighbours([0.0, 1.0, 5.0, 6.0], [0.5, 0.7, 0.9], k=1)
     Neighbours(precision=1.0, recall=0.25, density=2.0, coverage=0.5, k=1)
     """
-    from scipy.spatial.distance import cdist  # here, because the import alone takes a tenth of a second
-
+    cdist = late("scipy.spatial.distance").cdist
     real, fake = pair(real, fake, least=2)
     n, m = len(real), len(fake)
     if k != int(k) or not 1 <= k < min(n, m):
@@ -62,8 +62,7 @@ def neighbours(real: Array, fake: Array, k: int = K) -> Neighbours:
 
 def _radii(x: Array, k: int) -> Array:
     """The distance of each point to its k-th neighbour."""
-    from scipy.spatial.distance import cdist  # as above
-
+    cdist = late("scipy.spatial.distance").cdist
     out = np.empty(len(x))
     for part in blocks(len(x), len(x)):
         # the point itself, at distance 0, is the first of the sorted row

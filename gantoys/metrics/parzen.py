@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gantoys.maths.late import late
 from gantoys.metrics.samples import blocks, check_pairs, pair, points
 
 Array = np.ndarray
@@ -80,8 +81,7 @@ def _width(sigma: float) -> float:
 
 def _log_densities(x: Array, centres: Array, sigmas: tuple[float, ...]) -> Array:
     """Shape (len(sigmas), n): the distances are computed once for all widths."""
-    from scipy.spatial.distance import cdist  # here, because the import alone takes a tenth of a second
-
+    cdist = late("scipy.spatial.distance").cdist
     check_pairs(len(x), len(centres))
     d = x.shape[1]
     out = np.empty((len(sigmas), len(x)))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gantoys.maths.late import late
 from gantoys.metrics.samples import pair
 
 Array = np.ndarray
@@ -21,9 +22,7 @@ def w1(real: Array, fake: Array) -> float:
     """
     real, fake = pair(real, fake)
     if real.shape[1] == 1:
-        from scipy.stats import wasserstein_distance  # here, because the import alone takes half a second
-
-        return float(wasserstein_distance(real[:, 0], fake[:, 0]))
+        return float(late("scipy.stats").wasserstein_distance(real[:, 0], fake[:, 0]))
     if len(real) != len(fake):
         raise ValueError(
             f"exact W1 in {real.shape[1]} dimensions pairs as many real as generated points, got {len(real)} and"
@@ -34,11 +33,8 @@ def w1(real: Array, fake: Array) -> float:
             f"exact W1 in {real.shape[1]} dimensions takes at most {LARGEST_ASSIGNMENT} points, got {len(real)}:"
             " take sliced_w2_squared"
         )
-    from scipy.optimize import linear_sum_assignment  # as above
-    from scipy.spatial.distance import cdist
-
-    cost = cdist(real, fake)
-    return float(np.mean(cost[linear_sum_assignment(cost)]))
+    cost = late("scipy.spatial.distance").cdist(real, fake)
+    return float(np.mean(cost[late("scipy.optimize").linear_sum_assignment(cost)]))
 
 
 def sliced_w2_squared(real: Array, fake: Array, *, rng: np.random.Generator, projections: int = PROJECTIONS) -> float:

@@ -30,7 +30,7 @@ TABLE = """
 |---|---|---|---|---|
 | minimises | KL(p‖q): $\\int p \\log \\frac{p}{q}$ | JS, through D | $W_1$, through a critic | Fisher divergence: $\\mathbb{E}_p\\lvert\\nabla\\log p - \\nabla\\log q\\rvert^2$ |
 | needs of the model | its density $q(x)$ | samples | samples, a 1-Lipschitz critic | its score $\\nabla\\log q$, no normalising constant |
-| a neglected mode | costly: the log grows without bound | bounded: at most log 2 | missing share × distance | blind to how much mass it has, once it has a trace |
+| a neglected mode | costly: half of log(1/share) and more; ∞ where $q$ leaves out a piece of $p$ | bounded: at most log 2 | missing share × distance | blind to how much mass it has, once it has a trace |
 """  # noqa: E501 (a table's row is one line)
 """What each minimises, needs, and does to a missed mode."""
 

@@ -99,8 +99,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Pairs of p_data and p_G with a name."""
 DATA: dict[str, dict[str, Any]] = {
-    "two modes": {"data": "0.5*N(-2,0.7)+0.5*N(2,0.7)"},
-    "far modes": {"data": "0.5*N(-3,0.6)+0.5*N(3,0.6)"},
+    "modes at ±2": {"data": "0.5*N(-2,0.6)+0.5*N(2,0.6)"},
+    "modes at ±3": {"data": "0.5*N(-3,0.6)+0.5*N(3,0.6)"},
     "the f-GAN paper’s": {"data": RECOVERED},
     "skewed": {"data": "SN(-1,2,6)"},
     "two boxes": {"data": "0.5*U(-3,-1)+0.5*U(1,3)"},

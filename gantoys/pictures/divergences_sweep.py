@@ -38,7 +38,6 @@ from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
 Array = np.ndarray
 POINTS, POSITIONS = 211, 65
 COUNTS = {"mean": POSITIONS, "spread": 33, "weight": 33}  # what is not in the hand is computed anew when it lets go
-FEW = 21  # W2 costs 8 ms a position, all else together one
 RANGES = {"mean": (-8.0, 8.0), "spread": (0.3, 3.0), "weight": (0.0, 1.0)}
 NAMES = {"mean": "mean of *p*_{G}’s left half", "spread": "spread of both halves", "weight": "weight of the right half"}
 AXES = {"mean": "mean of *p*_{G}", "spread": "spread", "weight": "weight"}
@@ -90,24 +89,63 @@ def with_slopes(state: DivergenceState, keys: tuple[str, ...], over: str, at: Ar
     The derivative is that of the envelope theorem in the mean, else a one-sided difference, good to three digits; NaN
     at the ends of the weight, where a mode that is wholly missing can make it larger than any difference tells.
     """
+    if "w2_squared" in keys:
+        others = with_slopes(state, tuple(key for key in keys if key != "w2_squared"), over, at)
+        return others | {"w2_squared": _w2_with_slopes(state, over, at)}
     p, q = state.p, generator(state, **{over: at})
-    if over == "mean" and q.smooth and "w2_squared" not in keys:
+    if over == "mean" and q.smooth:
         values = values_of(p, q, keys, 1e-11)
         plain = tuple(key for key in keys if key in DIVERGENCES)
         slopes = divergence_slopes(p, q, "shift", plain) if plain else {}
         if "w1" in keys:
             slopes |= {"w1": generator_gradients(p, q, "shift", ("wasserstein",))["wasserstein"]}
         return {key: (values[key], _settled(slopes[key])) for key in keys}
-    step = np.where(at + STEP <= RANGES[over][1], STEP, -STEP)
+    step = _steps(over, at)
     ends = values_of(p, generator(state, **{over: np.concatenate([at, at + step])}), keys, 1e-11)
-    out = {}
-    for key in keys:
-        here, there = ends[key].reshape(2, -1)
-        with np.errstate(invalid="ignore"):
-            slope = (there - here) / step
-        slope = np.where(np.abs(slope) < SMALLEST, 0.0, slope)
-        out[key] = here, np.where((over == "weight") & ((at == 0) | (at == 1)), np.nan, slope)
-    return out
+    return {key: _by_difference(*ends[key].reshape(2, -1), over, at, step) for key in keys}
+
+
+def _steps(over: str, at: Array) -> Array:
+    return np.where(at + STEP <= RANGES[over][1], STEP, -STEP)
+
+
+def _by_difference(here: Array, there: Array, over: str, at: Array, step: Array) -> tuple[Array, Array]:
+    with np.errstate(invalid="ignore"):
+        slope = (there - here) / step
+    slope = np.where(np.abs(slope) < SMALLEST, 0.0, slope)
+    return here, np.where((over == "weight") & ((at == 0) | (at == 1)), np.nan, slope)
+
+
+def _w2_with_slopes(state: DivergenceState, over: str, at: Array) -> tuple[Array, Array]:
+    """W2 squared and its derivative: a p_G whose mean is off by d from the data's costs d^2 more than one in place.
+
+    So a moved p_G needs no transport of its own, and the costs in place are kept: one takes some 10 ms.
+    """
+    moving = over != "mean"
+    here, there = _w2_in_place(
+        state.data, state.halves, over if moving else "", state.spread, state.weight, at.tobytes() if moving else b""
+    )
+    step, mean = _steps(over, at), float(state.p.mean)
+    off = [generator(state, **{over: places}).mean - (mean if np.isfinite(mean) else 0.0) for places in (at, at + step)]
+    with np.errstate(invalid="ignore"):
+        value, slope = _by_difference(here + off[0] ** 2, there + off[1] ** 2, over, at, step)
+        return value, slope if moving else 2 * off[0] + 0 * here
+
+
+@lru_cache(maxsize=24)
+def _w2_in_place(
+    data: str, halves: str, over: str, spread: float, weight: float, positions: bytes
+) -> tuple[Array, Array]:
+    """W2 squared between the data and a p_G with their mean, along a slider and a step further: (S,) each."""
+    state = DivergenceState(data=data, halves=halves, spread=spread, weight=weight)
+    p, at = state.p, np.frombuffer(positions)
+    moved = {over: np.concatenate([at, at + _steps(over, at)])} if over else {}
+    mean = np.asarray(p.mean - GAP * moved.get("weight", np.full(len(moved.get(over, [0.0])), weight)))
+    if not np.isfinite(mean).all():
+        return np.full(max(1, len(at)), np.inf), np.full(max(1, len(at)), np.inf)
+    cost = w2_squared(p, generator(state, mean=mean, **moved))
+    assert cost is not None  # there always is a route on the line
+    return (cost.value[: len(at)], cost.value[len(at) :]) if over else (cost.value, cost.value)
 
 
 def _settled(found: Quantity) -> Array:
@@ -181,10 +219,8 @@ def _whole(values: Array) -> Array:
 
 def sweep_scene(state: DivergenceState) -> Scene:
     """p_data, p_G and T* on the left; on the right every divergence along the slider that moves."""
-    few = state.divergence == "w2_squared"
     controls = tuple(
-        slider(key, NAMES[key], *RANGES[key], getattr(state, key), count=FEW if few else COUNTS[key], role="fake")
-        for key in RANGES
+        slider(key, NAMES[key], *RANGES[key], getattr(state, key), count=COUNTS[key], role="fake") for key in RANGES
     )
     s = swept(turned(controls, state.along), lambda control: _rows(state, control))
     chosen, other, role = state.divergence, partner(state), "accent"
@@ -196,7 +232,7 @@ def sweep_scene(state: DivergenceState) -> Scene:
         Readout("otherslope", f"slope of {second}", s["other_slope"], form=".3g"),
     )
     return Scene(
-        key="divergences-few" if few else "divergences",
+        key="divergences",
         alt=(
             f"Densities of the data and of the generator, the best critic for {chosen}, and all divergences along a "
             f"slider: {chosen} is {{value}} with slope {{slope}}, {other} is {{other}} with slope {{otherslope}}."

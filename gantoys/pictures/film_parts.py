@@ -161,5 +161,6 @@ def arrow_words(scale: float, height: float) -> Text:
 
 def lines(points: Array) -> Array:
     """Lines of points (K, many, along) one after the other, with a NaN after each so that the pen is lifted: (K, n)."""
-    gaps = np.full((*points.shape[:2], 1), np.nan)
-    return np.concatenate([points.astype(float), gaps], axis=2).reshape(len(points), -1)
+    frames, many, along = points.shape
+    gaps = np.full((frames, many, 1), np.nan)
+    return np.concatenate([points.astype(float), gaps], axis=2).reshape(frames, many * (along + 1))  # also of no frame

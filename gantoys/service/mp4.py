@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gantoys.maths.late import late
 from gantoys.runs.film import Film
 from gantoys.service.gif import SIZES, SPEEDS, checked
 from gantoys.service.gif_pictures import LOOKS, Line, Plane
@@ -38,8 +39,7 @@ def write_mp4(
     checked(film, size, fps, look)
     if not available():
         raise RuntimeError(MISSING)
-    import imageio_ffmpeg
-
+    imageio_ffmpeg = late("imageio_ffmpeg")
     path = Path(path)
     part = path.with_name(f"{path.stem}.part.mp4")  # the encoder knows the format by the name's end
     painter = (Line if film.config.dim == 1 else Plane)(film, size - size % 2, LOOKS[look])

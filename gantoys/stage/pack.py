@@ -127,7 +127,7 @@ def unpack(message: bytes) -> tuple[dict[str, Any], list[npt.NDArray[np.float64]
         if row["type"] in LEVELS:
             levels = LEVELS[row["type"]]
             values = row["lo"] + (row["hi"] - row["lo"]) * values / (levels - 1)
-            values[codes == levels] = np.nan
+            values = np.where(codes == levels, np.nan, values)
         arrays.append(values)
     return header, arrays
 

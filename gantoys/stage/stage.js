@@ -1496,7 +1496,11 @@ class Stage {
     if (run.done < 1) return true;
     this.animation = null;
     if (to !== start) { this.unsaid.add(run.control); this.let(run.control); }
-    else this.rest(true);
+    else { // nobody's hand is on it: what follows the slider that moves goes back to where the scene stands
+      this.stamp[run.control] = 0;
+      this.dirty();
+      this.rest(true);
+    }
     return false;
   }
 

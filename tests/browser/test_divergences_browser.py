@@ -102,3 +102,17 @@ def test_a_link_shows_its_numbers_in_every_view(lesson: Callable[..., Page]) -> 
     expect(number(page, "KL")).to_have_text("∞")
     page = lesson("show=paradigms&share=0.005")
     expect(number(page, "Fisher")).to_have_text("0.0132")
+
+
+def test_a_chip_on_a_fresh_page_ends_where_its_link_leads(lesson: Callable[..., Page]) -> None:
+    """The animation moves one slider, as a hand would; when it is over no hand is on it."""
+    page = lesson()
+    chip = load(KEY).tries[0]
+    page.get_by_role("button", name=chip.label).click()
+    page.get_by_role("button", name=re.compile(f"^{chip.options[chip.right]}")).click()
+    page.wait_for_url(re.compile("halves=uniform"), timeout=60_000)
+    expect(number(page, "slope of W")).to_have_text("1.000", timeout=60_000)
+    after = page.locator(".gs-readouts").inner_text()
+    page = lesson(urlsplit(page.url).query)
+    expect(number(page, "slope of W")).to_have_text("1.000", timeout=60_000)
+    assert page.locator(".gs-readouts").inner_text() == after

@@ -137,7 +137,10 @@ def _distance(state: DynamicsState, found: Paths) -> Panel:
         layers.append(Curve(x=steps, y=over(found, rate), role="theory", label="|*μ*|^{*t*}"))
     known = _known(state)
     if known is not None:
-        lines = {key: seen(known.radius(_steps(found, key, state)[:, None], steps)) for key in found.along}
+        lines = {
+            key: seen(known.radius(_steps(found, key, state)[:, None], steps, along.radius[0][:, None]))
+            for key, along in found.along.items()
+        }
         layers.append(Curve(x=steps, y=over(found, lines), role="theory", label=known.words, label_at=0.55 * steps[-1]))
     layers += [
         Curve(x=steps, y=over(found, radius), role="text"),
@@ -185,12 +188,15 @@ def _readouts(state: DynamicsState, found: Paths) -> tuple[Readout, ...]:
             }
             quiet.append(Readout(f"{part}{i}", f"{part} {i}", over(found, rows), digits=3, visible=False))
     known, last = _known(state), float(state.steps)
-    long = {key: known.radius(_steps(found, key, state), last) if known else a.factor for key, a in along.items()}
+    long = {
+        key: known.radius(_steps(found, key, state), last, a.radius[0]) if known else a.factor
+        for key, a in along.items()
+    }
     percent = {key: 100 * (a.factor - 1) for key, a in along.items()}
     here = int(found.controls[0].start)
     return (
         Readout("factor", "factor per step, |*μ*|_{max}", over(found, {k: a.factor for k, a in along.items()})),
-        Readout("turn", "one turn takes", over(found, turn), unit="steps", digits=1),
+        Readout("turn", "a turn near the middle", over(found, turn), unit="steps", digits=1),
         Readout("far", f"*r* after {state.steps} steps", over(found, far), form=".4g", kind=kind),
         Readout(
             "now", "*r* now", Swept({"time": along["step"].radius[:, here]}), form=".4g", kind=kind, visible=False
@@ -206,6 +212,6 @@ def _formula(state: DynamicsState, found: Paths) -> str:
     if found.along["step"].own is None:
         return move
     known = _known(state)
-    end = f";  *r* → {known.words} = {{long:.3f}}" if known else ""
+    end = f";  *r* ≈ {known.words} = {{long:.3f}}" if known else ""
     own = "*λ* = {real0:.2f} {imag0:+.2f} *i*,  {real1:.2f} {imag1:+.2f} *i*"
     return f"{move};   {own};   |*μ*|_{{max}} = {{factor:.4f}}{end}"

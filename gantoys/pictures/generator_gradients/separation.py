@@ -1,6 +1,7 @@
 """p_data, p_G with the arrows its samples feel, D*, and the size of both gradients wherever p_G might stand."""
 
 import json
+import re
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -38,6 +39,7 @@ LONGEST = 12.0  # the gradient at which an arrow is cut: no longer one would fit
 SIDE = 4.5  # a p_G to the right of it has its names on the left
 LANES = -0.85  # the ground under the densities where the arrows are, in heights of the densities
 SMALLEST, LARGEST = 1e-8, 1e6  # what the axis of the gradients may reach to
+_NAMES = {"p": "*p*_{data}", "q": "*p*_{G}", "m": "*m*"}
 BEYOND = 1e30  # curves are drawn no higher, far above the axis
 
 
@@ -118,11 +120,8 @@ def _over(rows: Array) -> Swept:
 
 def _meaning(key: str, colour: str, slot: str) -> str:
     """A loss, whose slope it is, and the number, in the stage's markup."""
-    descends = LOSSES[key].descends
-    if descends.startswith("no "):
-        return f"{colour} (slope of no divergence) = {{{slot}:.3g}}"
-    words = descends.replace("q‖p", "*p*_{G}‖*p*_{data}").replace("p‖q", "*p*_{data}‖*p*_{G}")
-    return f"{colour} = slope of {words} = {{{slot}:.3g}}"
+    words = re.sub(r"\b[pqm]\b", lambda found: _NAMES[found[0]], LOSSES[key].descends)
+    return f"{colour} {{{slot}:.3g}} = slope of {words}"
 
 
 def _size(values: Any) -> Array:
