@@ -10,7 +10,7 @@ import click
 from gantoys.commands.output import json_option, show
 from gantoys.pictures.film import film_scene
 from gantoys.pictures.film_parts import target_name
-from gantoys.runs.film import Film
+from gantoys.runs.film import ERRORS_BELOW, Film
 from gantoys.service.gif import SIZES, SPEEDS, write_gif
 from gantoys.service.gif_pictures import LOOKS
 from gantoys.service.mp4 import write_mp4
@@ -34,12 +34,9 @@ def info(path: str, as_json: bool) -> None:
     """What a film holds: its config, how the run ended, the last figures, its size and its digest."""
     held = _load(path)
     result: dict[str, Any] = summary(held, path) | {"seed": held.seed, "bytes": Path(path).stat().st_size}
-    js = round(float(held.js[-1]), 6) if len(held) else None
-    result["final"] = result["final"] | {"js": js, "exact": held.exact}
 
     def table() -> str:
         last, modes = result["final"], result["modes"]
-        kind = "exact" if held.exact else "estimated"
         rows = [
             ("target", target_name(held)),
             ("loss", held.config.loss),
@@ -49,9 +46,9 @@ def info(path: str, as_json: bool) -> None:
         ]
         if len(held):
             rows += [
-                ("losses", f"D {last['loss_d']:.4f}, G {last['loss_g']:.4f}"),
-                ("V(D, G)", f"{last['value']:.4f} nats, {kind}"),
-                ("JS", f"{js:.4f} nats, {kind}"),
+                ("losses", f"D {_banded(held, 'loss_d')}, G {_banded(held, 'loss_g')}"),
+                ("V(D, G)" if held.tells else "D's worth", _banded(held, "value") + (" nats" if held.tells else "")),
+                ("JS", f"{last['js']:.4f} nats, exact" if held.exact else f"at least {last['js']:.4f} nats"),
             ]
         if modes:
             rows.append(("modes", f"{modes['covered']} of {modes['of']}, {modes['high_quality']:.1%} good points"))
@@ -63,6 +60,12 @@ def info(path: str, as_json: bool) -> None:
         return "\n".join(f"{name:<12}{value}" for name, value in rows)
 
     show(result, as_json, table)
+
+
+def _banded(film: Film, name: str) -> str:
+    """A figure of the last frame: exact, or with the band in which it lies 19 times of 20."""
+    value = f"{float(getattr(film, name)[-1]):.4f}"
+    return f"{value}, exact" if film.is_exact(name) else f"{value} ± {ERRORS_BELOW * float(film.error(name)[-1]):.4f}"
 
 
 @film.command("show")

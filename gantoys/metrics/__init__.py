@@ -9,7 +9,7 @@
 1.0
 """
 
-from gantoys.metrics.bands import Band, Reference, mode_references, noise_box, reference, uniform_noise
+from gantoys.metrics.bands import PERFECT_JS, Band, Reference, mode_references, noise_box, reference, uniform_noise
 from gantoys.metrics.floors import reverse_kl_floor
 from gantoys.metrics.frechet import frechet_laws, frechet_moments
 from gantoys.metrics.inception import inception_scores, mode_probabilities
@@ -21,6 +21,7 @@ from gantoys.metrics.table import METRICS
 __all__ = [
     "METRICS",
     "MODE_RULES",
+    "PERFECT_JS",
     "Band",
     "ModeReport",
     "Reference",

@@ -29,7 +29,8 @@ _GRIDS, _SHIFT = 4, 0.17  # grids whose readings are averaged, and how far they 
 _ROOM = 1.6  # side of the cube in sides of the box of the real points; what lies beyond counts as on its rim
 _BITS, _LONGEST = 15, 62  # halvings of a side at most, and of all sides together
 _FARTHEST = 12.0  # a log-ratio beyond it says no more
-_FITTED, _STEPS, _RIDGE = 1024, 4, 1.0  # points of a set on which D is fitted, Newton's steps, pull towards the mean
+_FITTED, _STEPS, _RIDGE = 1024, 12, 1.0  # points of a set on which D is fitted, Newton's steps, pull towards the mean
+_SETTLED = 1e-3  # nats of the sum over them: steps that gain less are not taken
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ class JSBound:
             for k, out in zip(_COUNTS, found, strict=True):
                 # the cell that the point shares with k others, j of which lie right of it
                 out[order] += _halvings(_narrowest(padded, k + 1)[max(_COUNTS) - k : max(_COUNTS) - k + len(row)])
-        return self._log_density(found, codes.shape[1] - 1)
+        # as if there were one more: a point must not be told by how many others it has
+        return self._log_density(found, codes.shape[1])
 
     def _other(self, pool: Array, codes: Array) -> list[Array]:
         """The log-density of the sorted set `pool` (grids, m) at the points of other `codes` (grids, n)."""
@@ -208,16 +210,27 @@ def _scored(real: Array, fake: Array) -> Bound:
 
 def _fitted(real: Array, fake: Array) -> tuple[Array, float]:
     """Weights and bias of a logistic regression, real points labelled 1; both sets weigh the same."""
-    real, fake = real[:, :_FITTED], fake[:, :_FITTED]
+    # spread over all of them: they may be in an order
+    real, fake = (a[:, :: max(1, a.shape[1] // _FITTED)] for a in (real, fake))
     x = np.concatenate([real, fake], axis=1)
     x = np.concatenate([x, np.ones((1, x.shape[1]))])
     label = np.concatenate([np.ones(real.shape[1]), np.zeros(fake.shape[1])])
     weight = np.concatenate([np.full(a.shape[1], 1 / a.shape[1]) for a in (real, fake)]) * x.shape[1] / 2
     start = np.append(np.full(len(real), 1 / len(real)), 0.0)
-    w, pull = start.copy(), np.append(np.full(len(real), _RIDGE), 0.0) + 1e-9
+    pull = np.append(np.full(len(real), _RIDGE), 0.0) + 1e-9
+
+    def cost(w: Array) -> float:
+        return float(weight @ np.logaddexp(0, np.where(label > 0, -1, 1) * (w @ x)) + pull @ (w - start) ** 2 / 2)
+
+    w, now = start, cost(start)
     for _ in range(_STEPS):
         said = 0.5 + 0.5 * np.tanh(0.5 * (w @ x))
         slope = x @ (weight * (said - label)) + pull * (w - start)
-        curve = (x * (weight * said * (1 - said))) @ x.T + np.diag(pull)
-        w = w - np.linalg.solve(curve, slope)
+        step = np.linalg.solve((x * (weight * said * (1 - said))) @ x.T + np.diag(pull), slope)
+        # a convex function: half of a step that is too long may gain yet
+        while (then := cost(w - step)) > now - _SETTLED and float(slope @ step) > _SETTLED:
+            step = step / 2
+        if then > now - _SETTLED:
+            break
+        w, now = w - step, then
     return w[:-1], float(w[-1])

@@ -82,8 +82,9 @@ METRICS = {
             "lower", "mixture", reverse_kl_of_modes, "the shape within a mode, and bad points where they are left out",
         ),
         Metric(
-            "js", "Jensen-Shannon divergence", r"\tfrac12 KL(p\|m) + \tfrac12 KL(q\|m)", "Lin 1991, equation 3.4",
-            "lower", "samples", jensen_shannon.js, "differences within a cell; log 2 for all laws that do not overlap",
+            "js", "Jensen-Shannon divergence, at least", r"\tfrac12 KL(p\|m) + \tfrac12 KL(q\|m)",
+            "Lin 1991, equation 3.4",
+            "lower", "samples", jensen_shannon.js, "what is finer than its points lie apart; log 2 for all far sets",
             laws=jensen_shannon.js_exact,
         ),
         Metric(

@@ -10,7 +10,6 @@ from gantoys.pictures.compare_clock import Shot, common_clock
 from gantoys.pictures.compare_state import LETTERS, CompareState, entrants
 from gantoys.pictures.compare_view import View
 from gantoys.pictures.film_line import HEADROOM
-from gantoys.pictures.film_parts import tells
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Heatmap, Points, Rule, Text
 from gantoys.stage.scene import Axis, Panel, Scene
@@ -47,19 +46,24 @@ def scene(
     if lecture and len(runs) < len(LETTERS):
         below = [replace(below[0], row=0, column=len(runs), height_ratio=1.0, lecture=True)]
     readouts = view.readouts(figures)
+    least = "" if runs[0].config.exact else ", at least"
     numbers = ", ".join(f"{r.letter} {{js-{r.letter}}}" for r in runs if view.frames(r) is not None)
     return Scene(
         key="-".join(["compare", *(run.config.digest()[:8] for run in runs)]),  # other runs begin to play anew
         alt=(
             f"{len(runs)} runs from seed {state.seed} at step {{step:.0f}}: A as it is; "
             + "; ".join(f"{r.letter} with {r.words}" for r in runs[1:])
-            + (f". Their Jensen–Shannon divergences: {numbers}." if numbers else ". None of them is trained yet.")
+            + (
+                f". Their Jensen–Shannon divergences{least}: {numbers}."
+                if numbers
+                else ". None of them is trained yet."
+            )
         ).replace("_", " "),
         panels=(*pictures, *below),
         controls=(view.control(state.step, name, autoplay),),
         readouts=readouts,
         formula=(
-            f"JS([*p*_{{data}}|real], [*p*_{{G}}|fake]): {numbers} nats, of 0.693 at most"
+            f"JS([*p*_{{data}}|real], [*p*_{{G}}|fake]){least}: {numbers} nats, of 0.693 at most"
             if numbers
             else "One seed, one target, one thing changed: what differs is its doing, or luck"
         ),
@@ -109,13 +113,13 @@ def _line(view: View) -> tuple[Panel, ...]:
     config = view.runs[0].config
     some = next((film for film in map(view.film, view.runs) if film is not None), None)
     if some is not None:
-        x, real = some.grid_x.astype(float), some.density_real.astype(float)
+        x, real, ends = some.grid_x.astype(float), some.density_real.astype(float), some.room
     else:
         target = config.target()
         assert isinstance(target, Mixture1D)  # the targets of this page on the line are
         x = np.linspace(float(target.box[0]), float(target.box[1]), _FILL)
-        real = target.density(x)
-    ends, top = (float(x[0]), float(x[-1])), HEADROOM * float(real.max())
+        real, ends = target.density(x), (float(x[0]), float(x[-1]))
+    top = HEADROOM * float(real.max())
     panels = []
     for k, run in enumerate(view.runs):
         film = view.film(run)
@@ -127,10 +131,10 @@ def _line(view: View) -> tuple[Panel, ...]:
         if film is not None:
             fake = view.row(run, film.density.astype(float))
             above += [Area(x=x, y=fake, role="fake"), Curve(x=x, y=fake, role="fake", label=_once(k, "*p*_{G}"))]
-            if tells(film):
+            if film.tells:
                 below.append(Curve(x=x, y=view.row(run, film.best), role="theory", label=_once(k, "*D*^{*}, the best")))
             else:
-                says = "critic, squeezed into 0 to 1"
+                says = "critic around its middle"
             below.append(Curve(x=x, y=view.row(run, film.surface.astype(float)), role="disc", label=_once(k, "*D*")))
         else:
             above.append(_not_yet(view))

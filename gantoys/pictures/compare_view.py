@@ -9,7 +9,7 @@ import numpy as np
 from gantoys.metrics.modes import PERFECT_QUALITY, has_modes
 from gantoys.pictures.compare_clock import Clock, Shot
 from gantoys.pictures.compare_state import Entrant
-from gantoys.pictures.film_parts import FRAMES_PER_SECOND, LOG2, around, shares
+from gantoys.pictures.film_parts import FRAMES_PER_SECOND, JS, LOG2, around, shares
 from gantoys.runs.film import Film
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Curve, Rule
@@ -38,7 +38,7 @@ def _shares(film: Film) -> tuple[Array, Array, Array]:
 FIGURES = {
     row.key: row
     for row in (
-        Figure("js", "JS(*p*_{data}, *p*_{G})", lambda film: film.js.astype(float)),
+        Figure("js", JS, lambda film: film.js.astype(float)),
         Figure("modes", "modes covered", lambda film: _shares(film)[1], needs_modes=True),
         Figure("quality", "share of good points", lambda film: _shares(film)[2], needs_modes=True),
         Figure("loss_d", "loss of *D*, in its own game", lambda film: film.loss_d.astype(float)),
@@ -120,8 +120,7 @@ class View:
         """What a perfect generator has, or nothing in common means; and the ends of the axis."""
         target = self.runs[0].config.target()
         if figure.key == "js":
-            low = min(0.0, float(values.min(initial=0.0)))
-            return (Rule(at=LOG2, role="theory", label="log 2: nothing in common"),), (low, 0.8)
+            return (Rule(at=LOG2, role="theory", label="log 2: nothing in common"),), (0.0, 0.8)
         if figure.key == "modes" and has_modes(target):
             count = len(target.weights)
             return (Rule(at=float(count), role="theory", label=f"all {count}"),), (0.0, 1.15 * count)
@@ -137,7 +136,7 @@ class View:
                 film = self.film(run)
                 if film is None:
                     continue
-                exact = "exact" if film.exact else "estimated"
+                exact = "exact" if film.exact else "lower bound"
                 found.append(
                     Readout(
                         f"{figure.key}-{run.letter}", f"{run.letter}: {figure.label}",

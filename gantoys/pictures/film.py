@@ -7,6 +7,7 @@ from gantoys.metrics.modes import PERFECT_QUALITY, has_modes
 from gantoys.pictures.film_line import line_scene
 from gantoys.pictures.film_moments import moments_scene
 from gantoys.pictures.film_parts import (
+    JS,
     LOG2,
     LOG4,
     Showing,
@@ -17,7 +18,7 @@ from gantoys.pictures.film_parts import (
     lines,
     shares,
     target_name,
-    tells,
+    worth,
 )
 from gantoys.pictures.state import State
 from gantoys.runs.film import Film
@@ -158,17 +159,10 @@ def _beside(showing: Showing) -> tuple[tuple[Panel, ...], tuple[Readout, ...], s
     Above: the modes, or JS where there are none to count. Below: V where D tells it, or else JS, or else the losses.
     """
     film = showing.film
-    js = showing.number("js", "JS(*p*_{data}, *p*_{G})", film.js, digits=3)
-    v = showing.number("v", "*V*(*D*, *G*)", film.value, "disc")
+    js, v = showing.js(), showing.value()
     if not has_modes(film.config.target()):
-        seen = "their Jensen–Shannon divergence is about {js} nats"
-        if tells(film):
-            return (_js(showing, 0), _value(showing)), (js, v), seen
-        losses = (
-            showing.number("loss_d", "loss of *D*", film.loss_d, "disc"),
-            showing.number("loss_g", "loss of *G*", film.loss_g, "fake"),
-        )
-        return (_js(showing, 0), _losses(showing)), (js, *losses), seen
+        seen = "their Jensen–Shannon divergence is at least {js} nats"
+        return (_js(showing, 0), _value(showing)), (js, *v), seen
     share, modes, quality = shares(film, showing.behind)
     count = share.shape[1]
     told = (
@@ -178,9 +172,9 @@ def _beside(showing: Showing) -> tuple[tuple[Panel, ...], tuple[Readout, ...], s
         ),
     )
     seen = f"{{modes:.0f}} of {count} modes are covered"
-    if tells(film):
-        return (_ledger(film, share), _value(showing)), (*told, v), seen
-    return (_ledger(film, share), _js(showing, 1)), (*told, js), seen
+    if film.tells:
+        return (_ledger(film, share), _value(showing)), (*told, *v), seen
+    return (_ledger(film, share), _js(showing, 1)), (*told, js, *v), seen
 
 
 def _moving(values: Array) -> Swept:
@@ -210,30 +204,26 @@ def _ledger(film: Film, share: Array) -> Panel:
 
 
 def _value(showing: Showing) -> Panel:
-    values = showing.film.value
-    floor = Rule(at=-LOG4, role="theory", label="−log 4: D cannot tell")
-    curve = showing.curve(values, "disc", "*V*(*D*, *G*)")
-    return showing.over_steps(Axis(*around(values, -LOG4), "value"), (floor, curve), row=1)
+    """V over the run beside its value at p_G = p_data; of a critic that tells no probability, what it is worth."""
+    film = showing.film
+    if not film.tells:
+        curve = showing.curve(film.value, "disc", worth(film))
+        return showing.over_steps(Axis(*around(film.value), "what *D* maximises"), (curve,), row=1)
+    floor = Rule(at=-LOG4, role="theory", label="−log 4: a coin’s value")
+    curve = showing.curve(film.value, "disc", "*V*(*D*, *G*)")
+    return showing.over_steps(Axis(*around(film.value, -LOG4), "value"), (floor, curve), row=1)
 
 
 def _js(showing: Showing, row: int) -> Panel:
-    values = showing.film.js
-    apart = Rule(at=LOG2, role="theory", label="log 2: nothing in common")
-    return showing.over_steps(
-        js_axis(showing.film), (apart, showing.curve(values, "fake", "JS(*p*_{data}, *p*_{G})")), row=row
-    )
-
-
-def _losses(showing: Showing) -> Panel:
     film = showing.film
-    both = (showing.curve(film.loss_d, "disc", "loss of *D*"), showing.curve(film.loss_g, "fake", "loss of *G*"))
-    return showing.over_steps(Axis(*around(np.concatenate([film.loss_d, film.loss_g])), "losses"), both, row=1)
+    apart = Rule(at=LOG2, role="theory", label="log 2: nothing in common")
+    return showing.over_steps(js_axis(film), (apart, showing.curve(film.js, "fake", JS)), row=row)
 
 
 def _formula(film: Film) -> str:
-    if tells(film):
+    if film.tells:
         return (
             "min_{G} max_{D} *V* = E_{[real|real]} log [*D*(*x*)|disc] + "
             "E_{*z*} log(1 − [*D*|disc]([*G*(*z*)|fake])) = {v} nats"
         )
-    return "0 ≤ JS([*p*_{data}|real], [*p*_{G}|fake]) ≤ log 2 = 0.693; now about {js} nats"
+    return "0 ≤ JS([*p*_{data}|real], [*p*_{G}|fake]) ≤ log 2 = 0.693; now at least {js} nats"

@@ -4,17 +4,17 @@ import numpy as np
 
 from gantoys.metrics.modes import has_modes
 from gantoys.pictures.film_parts import (
+    JS,
     LOG2,
-    LOG4,
     Showing,
-    around,
     arrow_scale,
     arrow_words,
     js_axis,
+    ledger_formula,
+    ledger_panel,
     lines,
     shares,
     target_name,
-    tells,
 )
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Arrows, Curve, Rule
@@ -31,9 +31,7 @@ _STRINGS = 33  # of the noise's lines from z to x
 def line_scene(showing: Showing, *, arrows: bool = False, mesh: bool = False) -> Scene:
     """The scene of a film on the line, as `gantoys.pictures.film.film_scene` makes it."""
     film = showing.film
-    x = film.grid_x.astype(float)
-    half = (x[1] - x[0]) / 2
-    ends = (float(x[0] - half), float(x[-1] + half))
+    x, ends = film.grid_x.astype(float), film.room
     top = float(film.density_real.max())
     densities = Panel(
         Axis(*ends, visible=False),
@@ -41,7 +39,7 @@ def line_scene(showing: Showing, *, arrows: bool = False, mesh: bool = False) ->
         (*_densities(showing, x), *_ticks(showing, top), *(_arrows(showing, ends, top) if arrows else ())),
         height_ratio=1.25,
     )
-    says = "[*D*(*x*)|disc]" if tells(film) else "[critic|disc], squeezed into 0 to 1"
+    says = "[*D*(*x*)|disc]" if film.tells else "[critic|disc] around its middle"
     judge = Panel(Axis(*ends, "*x*"), Axis(0, 1, says, ticks=(0, 0.5, 1)), _judge(showing, x), row=1)
     panels = [densities, judge]
     if mesh:
@@ -52,7 +50,7 @@ def line_scene(showing: Showing, *, arrows: bool = False, mesh: bool = False) ->
         alt=(
             f"A generative adversarial network learning {target_name(film)}: the densities of the real and of the "
             f"generated points, and the trained discriminator, at step {{step:.0f}}; the Jensen–Shannon divergence is "
-            f"{'' if film.exact else 'about '}{{js}} nats."
+            f"{'' if film.exact else 'at least '}{{js}} nats."
         ),
         panels=(*panels, ledger),
         controls=(showing.clock(),),
@@ -105,10 +103,10 @@ def _arrows(showing: Showing, ends: tuple[float, float], top: float) -> tuple[La
 def _judge(showing: Showing, x: Array) -> tuple[Layer, ...]:
     """The trained D over the best one with the gap between them, or what stands for D where it tells no ratio."""
     film = showing.film
-    half = Rule(at=0.5, role="muted", label="cannot tell: 1/2")
     trained = showing.surface()
-    if not tells(film):
-        return half, Curve(x=x, y=trained, role="disc", label="1 / (1 + exp(−critic))")
+    if not film.tells:
+        return Rule(at=0.5, role="muted", label="its middle"), Curve(x=x, y=trained, role="disc", label="critic")
+    half = Rule(at=0.5, role="muted", label="cannot tell: 1/2")
     best = showing.row(film.best)
     return (
         half,
@@ -137,30 +135,16 @@ def _strings(showing: Showing, ends: tuple[float, float]) -> Panel:
 
 def _ledger(showing: Showing, rows: int) -> tuple[Panel, tuple[Readout, ...], str]:
     """The value ledger over the run, its numbers, and the formula with them: V = -log 4 + 2 JS - gap."""
-    film = showing.film
-    js = showing.number("js", "JS(*p*_{data}, *p*_{G})", film.js, digits=3)
+    film, js, v = showing.film, showing.js(), showing.value(digits=3)
     told = _covered(showing)
-    if not tells(film):
-        axis = js_axis(film)
+    if not film.tells:
         apart = Rule(at=LOG2, role="theory", label="log 2: nothing in common")
-        layers: tuple[Layer, ...] = (apart, showing.curve(film.js, "fake", "JS(*p*_{data}, *p*_{G})"))
-        formula = "0 ≤ JS([*p*_{data}|real], [*p*_{G}|fake]) ≤ log 2 = 0.693; now {js} nats"
-        return showing.over_steps(axis, layers, rows=rows), (js, *told), formula
-    best = 2 * film.js.astype(float) - LOG4
-    layers = (
-        Rule(at=-LOG4, role="muted", label="−log 4: *p*_{G} = *p*_{data}"),
-        Area(x=showing.steps, y=film.value.astype(float), base=best, role="disc", opacity=0.22),
-        showing.curve(best, "theory", "−log 4 + 2 JS: the best *D*"),
-        showing.curve(film.value, "disc", "*V*(*D*, *G*)"),
-    )
-    panel = showing.over_steps(Axis(*around(np.concatenate([best, film.value]), -LOG4), "value"), layers, rows=rows)
-    readouts = (
-        js,
-        showing.number("v", "*V*(*D*, *G*)", film.value, "disc", digits=3),
-        showing.number("shortfall", "gap: what *D* lacks", film.shortfall, "disc", digits=3),
-        *told,
-    )
-    return panel, readouts, "[*V*|disc] = −log 4 + 2 JS − gap = −1.386 + 2 × {js} − {shortfall} = {v}"
+        layers: tuple[Layer, ...] = (apart, showing.curve(film.js, "fake", JS))
+        now = "now {js} nats" if film.exact else "now at least {js} nats"
+        formula = "0 ≤ JS([*p*_{data}|real], [*p*_{G}|fake]) ≤ log 2 = 0.693; " + now
+        return showing.over_steps(js_axis(film), layers, rows=rows), (js, *v, *told), formula
+    readouts = (js, *v, showing.shortfall(digits=3), *told)
+    return ledger_panel(showing, row=0, rows=rows), readouts, ledger_formula(film, digits=3)
 
 
 def _covered(showing: Showing) -> tuple[Readout, ...]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gantoys.maths.losses import LOSSES, probability
-from gantoys.pictures.film_parts import arrow_scale, lines, target_name, tells
+from gantoys.pictures.film_parts import arrow_scale, lines, target_name
 from gantoys.runs.film import Film
+from gantoys.runs.film_file import JUDGED
 from gantoys.runs.moments import D_MOVES, G_MOVES, SEES_FAKE, SEES_REAL, WHOLE, in_force
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Arrows, Bars, Curve, Heatmap, Points, Rule, Text
@@ -56,7 +57,7 @@ class Slow:
         film, out = self.film, np.empty(self.film.said.shape)
         for k, step in enumerate(self.under_way):
             told = probability(LOSSES[in_force(film.config, "loss", int(step) - 1)], film.said[k].astype(float))
-            out[k] = told if told is not None else 0.5 + 0.5 * np.tanh(0.5 * film.said[k].astype(float))
+            out[k] = told if told is not None else film.squeezed(film.said[[k]].astype(float), np.array([k]))[0]
         return out
 
     @property
@@ -103,6 +104,7 @@ def moments_scene(film: Film, moment: int, *, name: str, autoplay: bool = False)
     """
     slow = Slow(film)
     panels = _line(slow) if film.config.dim == 1 else _plane(slow)
+    unit = " nats" if film.tells else ""
     return Scene(
         key="film-moments",
         alt=(
@@ -113,7 +115,8 @@ def moments_scene(film: Film, moment: int, *, name: str, autoplay: bool = False)
         controls=(slow.clock(moment, name, autoplay=autoplay),),
         readouts=_readouts(slow),
         formula=(
-            "[*L*_{D}|disc]: {before_d:.3f} → {loss_d:.3f} nats   [*L*_{G}|fake]: {before_g:.3f} → {loss_g:.3f} nats"
+            f"[*L*_{{D}}|disc]: {{before_d:.3f}} → {{loss_d:.3f}}{unit}   "
+            f"[*L*_{{G}}|fake]: {{before_g:.3f}} → {{loss_g:.3f}}{unit}"
         ),
     )
 
@@ -128,12 +131,13 @@ def _readouts(slow: Slow) -> tuple[Readout, ...]:
         return Readout(key, label, slow.row(values.astype(float)), unit=unit, kind="estimated", digits=3, role=role,
                        visible=visible)  # fmt: skip
 
-    says, count = "*D*" if tells(film) else "squeezed critic", film.config.shown
+    says, count = "*D*" if film.tells else "critic", max(JUDGED, film.config.shown)
+    unit = "nats" if film.tells else ""
     return (
-        number("loss_d", "loss of *D*", film.loss_d, "disc", "nats"),
-        number("loss_g", "loss of *G*", film.loss_g, "fake", "nats"),
-        number("d_real", f"{says} on {count} real", film.d_real, "real"),
-        number("d_fake", f"{says} on {count} generated", film.d_fake, "fake"),
+        number("loss_d", "loss of *D*", film.loss_d, "disc", unit),
+        number("loss_g", "loss of *G*", film.loss_g, "fake", unit),
+        number("d_real", f"{says} on {count:,} real", film.d_real, "real"),
+        number("d_fake", f"{says} on {count:,} generated", film.d_fake, "fake"),
         number("told", "told", film.told, "disc", visible=False),
         number("before_d", "before", slow.before(film.loss_d), "disc", visible=False),
         number("before_g", "before", slow.before(film.loss_g), "fake", visible=False),
@@ -145,7 +149,7 @@ def _narration(slow: Slow, *, column: int, share: float) -> Panel:
     """What happens, in large words, and beneath it what it comes to; each in its own moments."""
     film = slow.film
     told = f"says {{told:.2f}} on average of these {film.config.batch}"
-    told = f"it {told}" if tells(film) else f"it (squeezed) {told}"
+    told = f"it {told}"
     simultaneous = film.config.order == "simultaneous"
     layers: list[Layer] = []
     words = {
@@ -201,6 +205,8 @@ def _averages(slow: Slow, *, lecture: bool) -> Panel:
     """What D says on average of the film's own points, and what it said one moment earlier."""
     film = slow.film
     now = np.stack([film.d_real, film.d_fake], 1).astype(float)
+    if not film.tells:
+        now = film.squeezed(now, np.arange(len(film)))
     stacked = np.zeros((len(film), 2, 2))
     stacked[:, 0, 0], stacked[:, 1, 1] = now[:, 0], now[:, 1]
     ends = np.broadcast_to(np.arange(2)[None, :, None] + np.array([-0.42, 0.42]), (len(film), 2, 2))
@@ -210,7 +216,7 @@ def _averages(slow: Slow, *, lecture: bool) -> Panel:
         Rule(at=0.5, role="muted"),
         Curve(x=lines(ends)[0], y=slow.row(lines(marks)), role="text", dashed=False, width=0.7),
     )
-    name = "mean *D*" if tells(film) else "mean critic, squeezed"
+    name = "mean *D*" if film.tells else "mean critic, around its middle"
     return Panel(
         Axis(-0.7, 1.7, ticks=()), Axis(0, 1, f"{name}; line: the moment before", ticks=(0, 0.5, 1)),
         layers, row=1, column=1, height_ratio=0.9, lecture=lecture,
@@ -281,7 +287,7 @@ def _edges(grid: Array) -> tuple[float, float]:
 def _line(slow: Slow) -> tuple[Panel, ...]:
     film = slow.film
     x = film.grid_x.astype(float)
-    ends = _edges(film.grid_x)
+    ends = film.room
     real, fake = film.density_real.astype(float), film.density.astype(float)
     top = 1.7 * float(real.max())
     foot = -_FOOT * float(real.max())
@@ -297,10 +303,10 @@ def _line(slow: Slow) -> tuple[Panel, ...]:
     ]
     surface = film.surface.astype(float)
     judge: list[Layer] = [Rule(at=0.5, role="muted", label="cannot tell: 1/2")]
-    if tells(film):
+    if film.tells:
         judge.append(Curve(x=x, y=slow.row(film.best), role="theory", label="*D*^{*}, the best"))
     judge.append(Curve(x=x, y=slow.row(slow.before(surface)), role="muted", dashed=False, width=0.5))
-    judge.append(Curve(x=x, y=slow.row(surface), role="disc", label="*D*, trained" if tells(film) else "critic"))
+    judge.append(Curve(x=x, y=slow.row(surface), role="disc", label="*D*, trained" if film.tells else "critic"))
     judge += _judged(slow, seen, slow.says)
     changed = slow.change
     largest = max(float(np.abs(changed).max()), 1e-6)
@@ -310,7 +316,7 @@ def _line(slow: Slow) -> tuple[Panel, ...]:
          Curve(x=x, y=slow.row(changed), role="disc"), *_so_far(slow)),
         row=2, column=1, title="what *D*’s move changed", lecture=False,
     )  # fmt: skip
-    says = "[*D*(*x*)|disc]" if tells(film) else "[critic|disc], squeezed into 0 to 1"
+    says = "[*D*(*x*)|disc]" if film.tells else "[critic|disc] around its middle"
     return (
         _narration(slow, column=0, share=0.42),
         Panel(Axis(*ends, visible=False), Axis(foot, top, "density"), tuple(layers), row=1, width_ratio=1.3),

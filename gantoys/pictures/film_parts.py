@@ -3,20 +3,23 @@ steps."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
-from gantoys.maths.losses import LOSSES, probability
+from gantoys.maths.losses import LOSSES
 from gantoys.maths.toys import Sampler
 from gantoys.metrics.modes import has_modes
 from gantoys.pictures.lab_frames import mode_reports
-from gantoys.runs.film import Film
+from gantoys.runs.film import ERRORS_BELOW, Film
 from gantoys.stage.channels import Layer
-from gantoys.stage.layers import Curve, Rule, Text
+from gantoys.stage.layers import Area, Curve, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Swept
 
 Array = np.ndarray
 LOG4, LOG2 = float(np.log(4)), float(np.log(2))
+JS = "JS(*p*_{data}, *p*_{G})"
+Kind = Literal["exact", "estimated", "lower bound", "trained"]
 FRAMES_PER_SECOND, LASTS = 12.0, 10.0  # at least; a film with many pictures plays in so many seconds
 ARROW_SHARE = 0.06  # what the median arrow takes of the picture's width
 _LONGEST_NAME = 60
@@ -83,17 +86,84 @@ class Showing:
         return Curve(x=self.steps, y=values.astype(float), role=role, label=label, dashed=dashed)
 
     def number(
-        self, key: str, label: str, values: Array, role: str | None = None, *, kind: str = "", digits: int = 2
+        self,
+        key: str,
+        label: str,
+        values: Array,
+        role: str | None = None,
+        *,
+        kind: Kind,
+        digits: int = 2,
+        unit: str = "nats",
+        band: str = "",
     ) -> Readout:
-        """A live number in nats; exact or estimated as the film says, unless `kind` is given."""
-        said = kind or ("exact" if self.film.exact else "estimated")
+        """A live number of each frame (K,)."""
         moving = self.row(values.astype(float))
-        return Readout(key, label, moving, unit="nats", kind=said, digits=digits, role=role)  # type: ignore[arg-type]
+        return Readout(key, label, moving, unit=unit, kind=kind, digits=digits, role=role, band=band)
+
+    def figure(
+        self, name: str, label: str, role: str | None = None, *, key: str = "", digits: int = 2, unit: str = "nats"
+    ) -> tuple[Readout, ...]:
+        """A figure of the film whose error it keeps: exact, or with the band in which it lies 19 times of 20."""
+        key, film = key or name, self.film
+        values: Array = getattr(film, name)
+        if film.is_exact(name):
+            return (self.number(key, label, values, role, kind="exact", digits=digits, unit=unit),)
+        half = Readout(
+            f"{key}-band", "band", self.row(ERRORS_BELOW * film.error(name)), digits=digits, visible=False,
+            kind="estimated",
+        )  # fmt: skip
+        told = self.number(key, label, values, role, kind="estimated", digits=digits, unit=unit, band=half.key)
+        return told, half
+
+    def js(self, *, digits: int = 3) -> Readout:
+        """JS of each frame: exact, or the lower bound that the points are sure of."""
+        film = self.film
+        kind: Kind = "exact" if film.exact else "lower bound"
+        return self.number("js", JS, film.js, kind=kind, digits=digits)
+
+    def shortfall(self, *, digits: int = 2) -> Readout:
+        """What D lacks in each frame."""
+        film = self.film
+        kind: Kind = "exact" if film.is_exact("value") else "lower bound"
+        return self.number("shortfall", "gap: what *D* lacks", film.shortfall, "disc", kind=kind, digits=digits)
+
+    def value(self, *, digits: int = 2) -> tuple[Readout, ...]:
+        """V of each frame; of a critic that tells no probability, what it is worth."""
+        if self.film.tells:
+            return self.figure("value", "*V*(*D*, *G*)", "disc", key="v", digits=digits)
+        return self.figure("value", worth(self.film), "disc", key="v", digits=digits, unit="")
 
 
-def tells(film: Film) -> bool:
-    """Whether D says p_data / (p_data + p_G) under the film's loss, so that V and D* mean something for it."""
-    return probability(LOSSES[film.config.loss], np.zeros(1)) is not None
+def worth(film: Film) -> str:
+    """What a critic that tells no probability maximises, by name: an estimate of W1 where its slope is held."""
+    held = any(getattr(film.config, name) for name in ("gp", "clip", "spectral_norm"))
+    if LOSSES[film.config.loss].lipschitz and held:
+        return "critic’s estimate of *W*_{1}"
+    return "−loss of *D*, its own unit"
+
+
+def ledger_panel(showing: Showing, *, row: int, rows: int = 1) -> Panel:
+    """V = -log 4 + 2 JS - gap over the run, the gap shaded. Where JS is a bound, so is the best D's value."""
+    film = showing.film
+    best = 2 * film.js.astype(float) - LOG4
+    name = "−log 4 + 2 JS: the best *D*" if film.exact else "the best *D*, at least"
+    layers = (
+        Rule(at=-LOG4, role="muted", label="−log 4: *p*_{G} = *p*_{data}"),
+        Area(x=showing.steps, y=film.value.astype(float), base=best, role="disc", opacity=0.22),
+        Curve(x=showing.steps, y=best, role="theory", label=name),
+        showing.curve(film.value, "disc", "*V*(*D*, *G*)"),
+    )
+    ends = around(np.concatenate([best, film.value]), -LOG4)
+    return showing.over_steps(Axis(*ends, "value"), layers, row=row, rows=rows)
+
+
+def ledger_formula(film: Film, digits: int) -> str:
+    """The value ledger with the numbers of the picture."""
+    js, gap, v = (f"{{{key}:.{digits}f}}" for key in ("js", "shortfall", "v"))
+    if film.is_exact("value"):
+        return f"[*V*|disc] = −log 4 + 2 JS − gap = −1.386 + 2 × {js} − {gap} = {v}"
+    return f"[*V*|disc] = −log 4 + 2 JS − gap:   JS ≥ {js}, gap ≥ {gap}, [*V*|disc] = {v} ± {{v-band:.{digits}f}}"
 
 
 def target_name(film: Film) -> str:
@@ -131,9 +201,8 @@ def around(values: Array, *more: float) -> tuple[float, float]:
 
 
 def js_axis(film: Film) -> Axis:
-    """The axis of JS over the run: from 0, where an estimate does not fall below it, to beyond log 2."""
-    low, high = around(film.js, 0.0, LOG2)
-    return Axis(low if film.js.min() < 0 else 0.0, high, "JS" if film.exact else "JS, estimated")
+    """The axis of JS over the run, from 0 to beyond log 2."""
+    return Axis(0.0, around(film.js, 0.0, LOG2)[1], "JS" if film.exact else "JS is at least")
 
 
 def nice(value: float) -> float:

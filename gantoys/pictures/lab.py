@@ -8,8 +8,8 @@ import numpy as np
 from gantoys.maths.losses import LOSSES
 from gantoys.maths.toys import Sampler
 from gantoys.pictures.film import film_scene
-from gantoys.pictures.film_parts import Showing, around, tells
-from gantoys.pictures.lab_side import SIDES, beside, ledger_panel
+from gantoys.pictures.film_parts import Showing, around, ledger_formula, ledger_panel
+from gantoys.pictures.lab_side import SIDES, beside
 from gantoys.pictures.lab_state import LabState
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
@@ -28,7 +28,7 @@ def lab_scene(
         film, state.step, name=name, live=live, autoplay=autoplay, behind=behind, arrows=state.arrows, mesh=state.mesh
     )
     showing = Showing(film, state.step, name, live, autoplay, behind)
-    if film.config.dim == 2 and tells(film):
+    if film.config.dim == 2 and film.tells:
         scene = _with_ledger(scene, showing)
     if state.below in SIDES:
         return beside(scene, showing, state.below)
@@ -42,41 +42,48 @@ def lab_scene(
 
 
 def _with_ledger(scene: Scene, showing: Showing) -> Scene:
-    """The scene with the value ledger in numbers, as on the line. JS and V are estimates here, so the gap is one."""
-    film, known = showing.film, {r.key for r in scene.readouts}
-    more = (
-        showing.number("js", "JS(*p*_{data}, *p*_{G})", film.js),
-        showing.number("shortfall", "gap: what *D* lacks", film.shortfall, "disc"),
-    )
+    """The scene with the value ledger in numbers, as on the line."""
+    known = {r.key for r in scene.readouts}
+    more = tuple(r for r in (showing.js(), showing.shortfall()) if r.key not in known)
     return replace(
         scene,
         panels=(*scene.panels[:-1], ledger_panel(showing, row=1)),
-        readouts=(*scene.readouts, *(r for r in more if r.key not in known)),
-        formula="[*V*|disc] = −log 4 + 2 JS − gap ≈ −1.386 + 2 × {js:.2f} − {shortfall:.2f} = {v:.2f}",
+        readouts=(*scene.readouts, *more),
+        formula=ledger_formula(showing.film, digits=2),
     )
 
 
 def _losses(showing: Showing, row: int) -> Panel:
-    """Both losses over the steps, and what they would be if D could not tell."""
+    """What both players minimise over the steps, and what that is if D cannot tell; a critic has no such level."""
     film = showing.film
     loss = LOSSES[film.config.loss]
     blind = np.array([loss.neutral])
-    d, g = (float(f(blind, blind)[0]) + 0.0 for f in (loss.discriminator_loss, loss.generator_loss))
-    layers = (
-        Rule(at=d, role="disc", label=f"{d:.3f}: *D* cannot tell"),
-        Rule(at=g, role="fake", label=f"{g:.3f}"),
-        showing.curve(film.loss_d, "disc", "loss of *D*"),
-        showing.curve(film.loss_g, "fake", "loss of *G*"),
-    )
+    levels: list[float] = []
+    layers: list[Layer] = []
+    if film.tells:
+        levels = [float(f(blind, blind)[0]) + 0.0 for f in (loss.discriminator_loss, loss.generator_loss)]
+        words = (f"{levels[0]:.3f}: *D* cannot tell", f"{levels[1]:.3f}")
+        layers += [Rule(at=x, role=r, label=w) for x, r, w in zip(levels, ("disc", "fake"), words, strict=True)]
+    layers.append(showing.curve(film.loss_d, "disc", "loss of *D*"))
+    layers.append(showing.curve(film.loss_g, "fake", "loss of *G*"))
     both = np.concatenate([film.loss_d, film.loss_g]).astype(float)
-    return showing.over_steps(Axis(*around(both, d, g), "losses"), layers, row=row)
+    return showing.over_steps(Axis(*around(both, *levels), losses_name(film)), layers, row=row)
+
+
+def losses_name(film: Film) -> str:
+    """What the losses of a chart hold."""
+    c = film.config
+    added = any(
+        (c.gp, c.gp0, c.r1, c.r2, c.label_smoothing, c.historical_averaging, c.consensus, c.instance_noise, c.changes)
+    )
+    return "losses, all that is added included" if added else "losses"
 
 
 def _loss_readouts(showing: Showing) -> tuple[Readout, ...]:
-    film = showing.film
+    unit = "nats" if showing.film.tells else ""
     return (
-        showing.number("loss_d", "loss of *D*", film.loss_d, "disc", kind="estimated"),
-        showing.number("loss_g", "loss of *G*", film.loss_g, "fake", kind="estimated"),
+        *showing.figure("loss_d", "loss of *D*", "disc", unit=unit),
+        *showing.figure("loss_g", "loss of *G*", "fake", unit=unit),
     )
 
 

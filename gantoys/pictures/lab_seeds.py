@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gantoys.metrics.modes import has_modes
-from gantoys.pictures.film_parts import FRAMES_PER_SECOND, target_name
+from gantoys.pictures.film_parts import FRAMES_PER_SECOND, Kind, target_name
 from gantoys.pictures.lab_frames import mode_reports
 from gantoys.runs.film import Film
 from gantoys.stage.channels import Layer
@@ -85,7 +85,7 @@ def _panel(film: Film | None, any_film: Film, seed: int, frames: Array, place: t
         if has:
             assert film is not None
             layers.append(Curve(x=x, y=_row(film.density[_held(film, frames)]), role="fake"))
-        axes = Axis(float(x[0]), float(x[-1]), visible=False), Axis(0.0, 1.7 * float(real.max()), visible=False)
+        axes = Axis(*any_film.room, visible=False), Axis(0.0, 1.7 * float(real.max()), visible=False)
         return Panel(*axes, tuple(layers), row=row, column=column, title=title, click=click)
     gx, gy = any_film.grid_x.astype(float), any_film.grid_y.astype(float)
     points = any_film.real[:REAL_SHOWN]
@@ -106,6 +106,7 @@ def _readouts(films: Sequence[Film | None], frames: Array) -> tuple[tuple[Readou
     """Mean, least and largest over the seeds that have a picture: of the modes covered, or else of JS."""
     begun = [f for f in films if f is not None and len(f)]
     target = begun[0].config.target()
+    kind: Kind = "exact" if begun[0].exact else "lower bound"
     if has_modes(target):
         values = np.stack([_modes(f)[_held(f, frames)] for f in begun])
         what, unit, digits = "modes covered", "", 1
@@ -114,7 +115,7 @@ def _readouts(films: Sequence[Film | None], frames: Array) -> tuple[tuple[Readou
         what, unit, digits = "JS", "nats", 3
     rows = (("mean", "mean", values.mean(0)), ("least", "least", values.min(0)), ("most", "most", values.max(0)))
     told = tuple(
-        Readout(key, f"{what}, {word}", _row(v), unit=unit, kind="trained" if not unit else "estimated",
+        Readout(key, f"{what}, {word}", _row(v), unit=unit, kind="trained" if not unit else kind,
                 digits=digits if key == "mean" or unit else 0, role="fake")
         for key, word, v in rows
     )  # fmt: skip

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from gantoys.metrics import METRICS
-from gantoys.pictures.film_parts import LOG4, Showing, around
+from gantoys.pictures.film_parts import Showing
 from gantoys.pictures.lab_frames import each
 from gantoys.pictures.lab_metrics import band
 from gantoys.pictures.lab_modes import mode_numbers, modes_panels
 from gantoys.stage.channels import Layer
-from gantoys.stage.layers import Area, Curve, Rule
+from gantoys.stage.layers import Area
 from gantoys.stage.scene import Axis, Panel, Readout, Scene, Swept
 
 Array = np.ndarray
@@ -95,16 +95,3 @@ def _number(showing: Showing, key: str, label: str, values: Array, role: str, di
 
 
 SIDES: dict[str, Callable[[Showing, int], Panels]] = {"modes": modes_panels, "metrics": _metrics}
-
-
-def ledger_panel(showing: Showing, row: int) -> Panel:
-    """V = -log 4 + 2 JS - gap over the run, the gap shaded, in the plane, where JS and V are estimated."""
-    film = showing.film
-    best = 2 * film.js.astype(float) - LOG4
-    layers = (
-        Rule(at=-LOG4, role="muted", label="−log 4"),
-        Area(x=showing.steps, y=film.value.astype(float), base=best, role="disc", opacity=0.2),
-        Curve(x=showing.steps, y=best, role="theory", label="the best *D*: −log 4 + 2 JS"),
-        showing.curve(film.value, "disc", "*V*(*D*, *G*)"),
-    )
-    return showing.over_steps(Axis(*around(np.concatenate([best, film.value]), -LOG4), "value"), layers, row=row)

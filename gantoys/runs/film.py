@@ -12,7 +12,7 @@ import numpy as np
 
 from gantoys.maths.losses import LOSSES, probability
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.film_file import ERRORS, FilmReader, frozen
+from gantoys.runs.film_file import ERRORS, OUTER, FilmReader, frozen
 from gantoys.runs.moments import schedule
 
 Array = np.ndarray
@@ -137,16 +137,23 @@ class Film:
             here = (self.step >= begin) & (self.step < end)
             a = self.logits[here].astype(np.float32)
             told = probability(LOSSES[self.config.at(begin).loss], a)
-            out[here] = told if told is not None else self._squeezed(a, here)
+            out[here] = told if told is not None else self.squeezed(a, here)
         return out
 
-    def _squeezed(self, critic: Array, here: Array) -> Array:
-        """The critic (k, ...) of the frames `here`, in [0, 1] around its middle."""
-        flat = critic.reshape(len(critic), -1)
-        middle = (self.d_real[here] + self.d_fake[here]).astype(np.float32)[:, None] / 2
-        spread = np.maximum(flat.std(1, keepdims=True), np.float32(1e-12))
+    def squeezed(self, critic: Array, frames: Array) -> Array:
+        """What a critic says (k, ...) in some of the `frames`, a choice of k, in [0, 1] as `surface` shows it."""
+        grid = self.logits[frames].reshape(len(critic), -1).astype(np.float32)
+        middle = (self.d_real[frames] + self.d_fake[frames]).astype(np.float32) / 2
+        spread = np.maximum(grid.std(1), np.float32(1e-12))
+        middle, spread = (a.reshape(-1, *[1] * (critic.ndim - 1)) for a in (middle, spread))
         # tanh does not overflow where exp would
-        return (0.5 + 0.5 * np.tanh((flat - middle) / (2 * spread))).reshape(critic.shape)
+        return np.asarray(0.5 + 0.5 * np.tanh((critic - middle) / (2 * spread)))
+
+    @property
+    def room(self) -> tuple[float, float]:
+        """The ends of the equal cells, which hold the target, on the line."""
+        outer = 0 if self.config.fake_law else OUTER
+        return float(self.edges[outer]), float(self.edges[len(self.edges) - 1 - outer])
 
     def joined(self, new: Film) -> Film:
         """This film with the frames of `new`, which begin where it ends. Raises ValueError for those of another run."""

@@ -54,6 +54,7 @@ SEEN = 200  # points, the first of a batch, that slow motion shows with what D s
 SLOPES = 400  # points of each kind, the first ones shown, at which a film with a fixed law keeps D's slope
 MESH = 13  # lines of the noise grid in each direction, in the plane
 MESH_LINE = 129  # its points on the line
+POPULATION, JUDGED = 4096, 2048  # points of either kind that tell JS, and those that tell the losses and V, at least
 OUTER = 40  # cells on the line beyond the room on either side, ever wider ones
 ERRORS = ("loss_d", "loss_g", "value", "js")  # numbers whose standard errors a frame holds, in this order
 
@@ -69,7 +70,8 @@ def static_fields(config: TrainConfig) -> tuple[Field, ...]:
 
 def line_cells(config: TrainConfig) -> int:
     """How many cells a film on the line has."""
-    return 4 * config.grid + 1 + 2 * OUTER
+    # a distribution that stays where it is has all its room from the start
+    return 4 * config.grid + 1 + (0 if config.fake_law else 2 * OUTER)
 
 
 def frame_fields(config: TrainConfig) -> tuple[Field, ...]:

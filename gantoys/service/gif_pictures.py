@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gantoys.maths.losses import LOSSES, probability
 from gantoys.runs.film import Film
 
 Array = np.ndarray
@@ -164,10 +163,10 @@ class Line(Painter):
 
     def __init__(self, film: Film, size: int, look: Look) -> None:
         super().__init__(film, size, look)
-        self.told = probability(LOSSES[film.config.loss], np.zeros(1)) is not None
+        self.told = film.tells
         self.surface, self.best = film.surface, film.best
-        cell = float(film.grid_x[1] - film.grid_x[0])
-        self.low, self.wide = float(film.grid_x[0]) - cell / 2, cell * len(film.grid_x)
+        self.low, high = film.room
+        self.wide = high - self.low
         self.x = self.across(film.grid_x)
         # the lower edge and the height of the two panels
         self.upper = 0.52 * self.height * FINE, 0.5 * self.height * FINE / (HEADROOM * float(film.density_real.max()))

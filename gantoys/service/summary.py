@@ -8,6 +8,7 @@ from typing import Any
 
 from gantoys.metrics.modes import has_modes, mode_report
 from gantoys.runs.film import Film
+from gantoys.runs.film_file import ERRORS
 
 
 def summary(film: Film, path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -30,7 +31,11 @@ def summary(film: Film, path: str | os.PathLike[str]) -> dict[str, Any]:
             "points": report.n,
             "rule": "within 3 std of the nearest mode; covered from a tenth of its due share on",
         }
-    last = {name: _last(getattr(film, name)) for name in ("loss_d", "loss_g", "value", "js", "d_real", "d_fake")}
+    last: dict[str, Any] = {
+        name: _last(getattr(film, name)) for name in ("loss_d", "loss_g", "value", "js", "d_real", "d_fake")
+    }
+    last |= {f"{name}_error": _last(film.error(name)) for name in ERRORS}
+    last |= {"exact": film.exact, "tells_probability": film.tells}
     return {
         "config": film.config.model_dump(mode="json"),
         "digest": film.config.digest(),

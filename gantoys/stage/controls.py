@@ -13,7 +13,7 @@ from gantoys.stage.channels import Number, Swept, check_role, shape_of
 
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 FORMAT = re.compile(r"\+?(\.\d{1,2})?[feg%]")
-KINDS = ("exact", "estimated", "trained")
+KINDS = ("exact", "estimated", "lower bound", "trained")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +84,20 @@ class Readout:
     """A live number: name, value, unit, and what kind of number it is. Infinity is shown as the sign, NaN as a dash.
 
     It is written with `digits` decimals, or as `form` says (`.3g`: see `scene`), unless a slot has a format of its own.
+    A lower bound stands behind the sign "at least". band: the key of another readout, the half width of a band around
+    this one, which is written behind it.
     """
 
     key: str
     label: str
     value: Number
     unit: str = ""
-    kind: Literal["exact", "estimated", "trained"] = "exact"
+    kind: Literal["exact", "estimated", "lower bound", "trained"] = "exact"
     digits: int = 4
     role: str | None = None
     visible: bool = True
     form: str = ""
+    band: str = ""
 
     def __post_init__(self) -> None:
         check_key(self.key)

@@ -135,6 +135,9 @@ class Scene:
             raise ValueError(f"two panels share a place: {sorted(places)}.")
         self._check_sweeps()
         self._check_slots(set(keys))
+        bands = {r.band for r in self.readouts if r.band} - {r.key for r in self.readouts}
+        if bands:
+            raise ValueError(f"the band {min(bands)!r} is no readout of this scene.")
         self._check_hands()
 
     def layers(self) -> Iterator[Layer]:

@@ -1175,7 +1175,13 @@ class Stage {
   buildReadout(readout) {
     const name = el('dt'), number = el('dd'), kind = el('span', { class: 'gs-kind' }, readout.kind);
     this.render(name, readout.label);
+    if (readout.kind === 'lower bound') number.append(el('span', { class: 'gs-sign' }, '≥ '));
     this.slot(number, { slot: readout.key }, 'gs-number');
+    if (readout.band) {
+      const band = el('span', { class: 'gs-band' }, '± ');
+      this.slot(band, { slot: readout.band }, 'gs-half');
+      number.append(band);
+    }
     if (readout.unit) number.append(el('span', { class: 'gs-unit' }, readout.unit));
     const node = el('div', { class: 'gs-readout' }, name, number);
     name.append(kind);
@@ -1218,6 +1224,12 @@ class Stage {
     if (readout) return format(this.row(readout.value)[0], readout.digits, form || readout.form);
     if (!control) return '–';
     return control.names.length && !form ? control.names[this.at[key]] : format(control.values[this.at[key]], control.digits, form);
+  }
+
+  /** A readout as it is read aloud. */
+  said(readout) {
+    const sign = readout.kind === 'lower bound' ? 'at least ' : '', band = readout.band ? ` ± ${this.number(readout.band)}` : '';
+    return `${this.plain(readout.label)} ${sign}${this.number(readout.key)}${band} ${readout.unit}`.trim();
   }
 
   withUnit(control) { return this.number(control.key) + (control.unit ? ` ${control.unit}` : ''); }
@@ -1286,7 +1298,7 @@ class Stage {
   rest(spoken = false) {
     this.canvas.setAttribute('aria-label', this.plain(this.scene.alt));
     if (!spoken) return;
-    this.live.textContent = this.scene.readouts.filter((r) => r.visible).map((r) => `${this.plain(r.label)} ${this.number(r.key)} ${r.unit}`.trim()).join(', ');
+    this.live.textContent = this.scene.readouts.filter((r) => r.visible).map((r) => this.said(r)).join(', ');
   }
 
   point(e) {

@@ -19,7 +19,17 @@ from gantoys.maths.distributions import Mixture1D, Mixture2D
 from gantoys.maths.losses import LOSSES, log_ratio
 from gantoys.metrics.jensen_shannon import LEAST_POINTS, JSBound, js_exact
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.film_file import ARROWS, ERRORS, MESH, MESH_LINE, OUTER, seen_count
+from gantoys.runs.film_file import (
+    ARROWS,
+    ERRORS,
+    JUDGED,
+    MESH,
+    MESH_LINE,
+    OUTER,
+    POPULATION,
+    line_cells,
+    seen_count,
+)
 from gantoys.runs.moments import MOMENTS
 from gantoys.training import line
 from gantoys.training.batches import PICTURES, entropy, torch_generator
@@ -34,8 +44,6 @@ from gantoys.training.stability import spectrum
 ROOM = 1.15  # side of the picture, in sides of the target's own box
 WIDER = 1.12  # of a cell beyond that room, on the line, to the one before it
 MESH_REACH = 2.0  # the noise grid ends at so many standard deviations
-POPULATION = 4096  # points by which JS is bounded, the shown ones among them
-JUDGED = 2048  # of them, that D judges for the losses and the value
 _SHOWN, _COMPANY, _MORE, _BETWEEN, _INSTANCE = range(5)  # what the pictures' random numbers are for
 Array = np.ndarray
 
@@ -77,6 +85,8 @@ class View:
             axes = [np.linspace(a, b, config.grid) for a, b in zip(low, high, strict=True)]
             return cls(real, noise, axes[0], axes[1], np.empty(0), np.empty(0))
         edges = _edges(low[0], high[0], 4 * config.grid + 1)
+        if len(edges) > line_cells(config) + 1:
+            edges = edges[OUTER:-OUTER]
         return cls(real, noise, (edges[1:] + edges[:-1]) / 2, np.empty(0), edges, line.target_mass(target, edges))
 
     def points(self) -> Array:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from gantoys.pictures.film_moments import moments_scene
-from gantoys.pictures.film_parts import tells
 from gantoys.pictures.lab_state import LabState
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
@@ -129,7 +128,7 @@ def _line(slow: Slow) -> str:
     steps = f"{wanted.slow + 1:,} to {wanted.steps:,}" if wanted.steps > wanted.slow + 1 else f"{wanted.steps:,}"
     if film is not None:
         ended = f" {film.message}" if film.status == "diverged" else ""
-        says = "it says real, orange if generated" if tells(film) else "its critic is above 0, orange if below"
+        says = "it says real, orange if generated" if film.tells else "its critic is above its middle, orange if below"
         return (
             f"**Slow motion**, steps {steps} of the same run. Large points are what D sees: blue if {says}, "
             f"pale if it is not sure.{ended}"

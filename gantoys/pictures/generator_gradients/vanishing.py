@@ -38,7 +38,7 @@ def felt(film: Film) -> Felt:
     The mean is taken over p_G's own mass in the cells of the film; D's slope is that of its logit between cells.
     """
     x, logit = film.grid_x.astype(float), film.logits.astype(float)
-    mass = film.density.astype(float) * (x[1] - x[0])
+    mass = film.density.astype(float) * np.diff(film.edges)
     slope = np.gradient(logit, x, axis=1)
     trained = [np.sum(mass * np.asarray(LOSSES[key].generator_slope(logit)) * slope, axis=1) for key in KEYS]
     first, second = _best(film.config.toy, film.config.fake_law)
