@@ -17,6 +17,7 @@ from gantoys.training.game import Game
 from gantoys.training.layers import ema, pack, spectral_normalised
 from gantoys.training.networks import ACTIVATIONS, Network
 from gantoys.training.player import Player
+from gantoys.training.record import Recorder
 from gantoys.training.reference import Reference, unrolled
 from tests.oracles import CASES
 
@@ -579,27 +580,41 @@ def game_noise(step: int) -> float:
     return 0.8 * max(0.0, 1 - step / 4)
 
 
-def test_batch_normalisation_learns_with_the_batch_and_shows_with_running_statistics() -> None:
+def test_batch_normalisation_learns_with_the_batch_and_shows_with_the_statistics_of_the_population() -> None:
     game, move_d, move_g = first_moves(tiny(batch_norm=True, layers=1))
     views = game.g.network.views(game.g.theta)
-    mean = torch.zeros(6, dtype=torch.float64)
-    variance = torch.ones(6, dtype=torch.float64)
-    made = []
-    for move in (move_d, move_g):
-        x = move.z[0] @ views["w0"][0]
+
+    def normalised(x: Tensor) -> Tensor:
         y = functional.batch_norm(x, None, None, training=True) * views["gamma0"][0] + views["beta0"][0]
-        made.append(functional.leaky_relu(y, 0.2) @ views["w1"][0] + views["b1"][0])
-        mean, variance = 0.99 * mean + 0.01 * x.mean(0), 0.99 * variance + 0.01 * x.var(0, unbiased=False)
+        return functional.leaky_relu(y, 0.2) @ views["w1"][0] + views["b1"][0]
+
     game.passes.gradient_d(game.now, move_d, 0.0)
     game.passes.gradient_g(game.now, move_g, 0.0)
     assert isinstance(game.passes, Reference)
-    torch.testing.assert_close(game.passes.x_fake[0], made[0], rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(game.g.memory["mean0"][0, 0], mean, rtol=1e-12, atol=1e-14)
-    torch.testing.assert_close(game.g.memory["variance0"][0, 0], variance, rtol=1e-12, atol=1e-14)
-    z = move_g.z
-    x = functional.batch_norm(z[0] @ views["w0"][0], mean, variance, views["gamma0"][0, 0], views["beta0"][0, 0])
-    want = functional.leaky_relu(x, 0.2) @ views["w1"][0] + views["b1"][0]
-    torch.testing.assert_close(game.generated(z)[0], want, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(game.passes.x_fake[0], normalised(move_d.z[0] @ views["w0"][0]), rtol=1e-12, atol=1e-12)
+    many = torch.randn(1, 500, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    game.settle(many)
+    # a population is normalised by itself; single points of it come out as among the others, at any step
+    want = normalised(many[0] @ views["w0"][0])
+    torch.testing.assert_close(game.generated(many)[0], want, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(game.generated(many[:, :3])[0], want[:3], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_the_pictures_of_a_normalised_g_show_the_g_of_that_step_from_the_first_on(ema: float) -> None:
+    """The points shown are those of torch's own module in training mode on the whole population of the picture."""
+    game = double(tiny(batch_norm=True, layers=2, ema=ema, lr_g=0.05))
+    recorder = Recorder(game)
+    for steps in (0, 1, 5):
+        while game.taken < steps:
+            game.step()
+        shown = recorder.frames()[0].arrays["samples"]
+        views, x = game.g.network.views(game.shown), recorder.noise[0]
+        for k in range(2):
+            x = functional.batch_norm(x @ views[f"w{k}"][0], None, None, training=True)
+            x = functional.leaky_relu(x * views[f"gamma{k}"][0] + views[f"beta{k}"][0], 0.2)
+        want = x @ views["w2"][0] + views["b2"][0]
+        np.testing.assert_allclose(shown, want[: len(shown)], rtol=1e-10, atol=1e-12)
 
 
 def test_the_helper_that_copies_players_into_modules_loses_nothing() -> None:

@@ -10,7 +10,7 @@ import torch
 from scipy.stats import norm
 
 from gantoys.maths.notation import parse
-from gantoys.metrics.jensen_shannon import _COUNTS, LEAST_POINTS, JSBound, js, js_exact
+from gantoys.metrics.jensen_shannon import LEAST_POINTS, JSBound, js, js_exact
 from gantoys.runs.config import TrainConfig
 from gantoys.training.game import Game
 from gantoys.training.record import Recorder
@@ -26,10 +26,10 @@ def rng(seed: int = 0) -> np.random.Generator:
 # --- the densities that points tell
 
 
-def by_hand(pool: Array, codes: Array, bits: int, volume: float, *, own: bool) -> list[Array]:
+def by_hand(pool: Array, codes: Array, counts: list[int], bits: int, volume: float, *, own: bool) -> list[Array]:
     """The log-density from the smallest cell that holds k others, cell by cell: the bits that all of them share."""
     found = []
-    for k in _COUNTS:
+    for k in counts:
         level = np.zeros(codes.shape[1])
         for grid in range(len(codes)):
             for i, code in enumerate(codes[grid]):
@@ -41,12 +41,15 @@ def by_hand(pool: Array, codes: Array, bits: int, volume: float, *, own: bool) -
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_densities_are_those_of_the_smallest_cells_with_so_many_others(d: int) -> None:
-    real, fake = rng(1).normal(size=(60, d)), rng(2).normal(size=(50, d)) + 0.3
+    real, fake = rng(1).normal(size=(70, d)), rng(2).normal(size=(60, d)) + 0.3
     bound = JSBound(real)
     codes, bits, volume = bound._coded(fake), bound._bits * d, float(np.log(bound._side).sum())
     for got, want in (
-        (bound._own(codes), by_hand(codes, codes, bits, volume, own=True)),
-        (bound._other(np.sort(codes, axis=1), bound._codes), by_hand(codes, bound._codes, bits, volume, own=False)),
+        (bound._own(codes), by_hand(codes, codes, bound._counts, bits, volume, own=True)),
+        (
+            bound._other(np.sort(codes, axis=1), bound._codes),
+            by_hand(codes, bound._codes, bound._counts, bits, volume, own=False),
+        ),
     ):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
 

@@ -10,13 +10,12 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from gantoys.maths import Mixture2D, mix, normal, parse
+from gantoys.maths import Mixture2D, normal, parse
 from gantoys.metrics import (
     METRICS,
     MODE_RULES,
     frechet_laws,
     frechet_moments,
-    histogram,
     inception_scores,
     median_bandwidth,
     mmd2_laws,
@@ -30,7 +29,6 @@ from gantoys.metrics import (
     uniform_noise,
 )
 from gantoys.metrics.floors import far_apart, modes_mean
-from gantoys.metrics.histogram import equal_cells, js, js_laws
 from gantoys.metrics.kernels import kid, mmd2
 from gantoys.metrics.modes import has_modes, reverse_kl
 from gantoys.metrics.parzen import SIGMAS, parzen, parzen_log_density
@@ -70,12 +68,12 @@ def oracle_reverse_kl():
 
 
 def oracle_js():
-    """Between N(0,1) and N(1,1), 20,000 points a side: 0.002 of chance, and 0.01 that cells of few points leave."""
+    """Between N(0,1) and N(1,1), 20,000 points a side: below, by two standard errors of 0.0015 and what cells lose."""
     want = expected("gauss_0_1_vs_1_1")["JS"]
     assert METRICS["js"].laws(normal(0, 1), normal(1, 1)) == pytest.approx(want, abs=1e-9)
     draw = rng()
     got = METRICS["js"].function(draw.standard_normal(20_000), 1 + draw.standard_normal(20_000))
-    assert abs(got - want) < 0.015
+    assert want - 0.015 < got < want
 
 
 def oracle_w1():
@@ -455,70 +453,6 @@ def test_the_sliced_distance_of_normals_is_the_shift_over_the_dimension():
     assert same[0] == same[1] != same[2]
 
 
-def test_the_estimate_of_js_is_near_zero_between_sets_of_one_law():
-    """Cells with few points leave a little of the bias of chance; uncorrected there is several times as much."""
-    draw = rng(8)
-    pairs = [(draw.standard_normal((300, 2)), draw.standard_normal((500, 2))) for _ in range(60)]
-    got = np.array([js(x, y) for x, y in pairs])
-    raw = np.array([js(x, y, correct=False) for x, y in pairs])
-    assert -0.005 < got.mean() < 0.02
-    assert raw.mean() > 2 * got.mean() + 0.005
-
-
-@pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize(
-    ("q", "atol"),
-    [
-        ("ring(8,radius=2,std=0.2)", 0.03),
-        ("ring(8,radius=2,std=0.05)", 0.06),
-        ("N([0,0],1.5)", 0.03),
-        ("checkerboard(2,size=5)", 0.03),
-    ],
-)
-def test_the_estimate_of_js_from_800_points_is_near_the_exact_value(q: str, atol: float, known: bool) -> None:
-    """Broad laws against eight narrow modes too: the empty room about the modes is not taken for the modes."""
-    p, law = parse("ring(8,radius=2,std=0.1)"), parse(q)
-    draw = rng(3)
-    found = []
-    for _ in range(8):
-        x, y = p.sample(800, draw), law.sample(800, draw)
-        rarity = (histogram.rarity_of(p, x)(x, True), histogram.rarity_of(p, x)(y, False)) if known else None
-        found.append(js(x, y, rarity=rarity))
-    assert np.mean(found) == pytest.approx(METRICS["js"].laws(p, law), abs=atol)
-
-
-def test_rarity_without_a_density_is_the_distance_to_the_eighth_nearest_real_point() -> None:
-    x, y = rng(0).normal(size=(50, 2)), rng(1).normal(size=(20, 2))
-    rarity = histogram.rarity_of(parse("moons"), x)
-    distance = np.sort(cdist(x, x), axis=1)
-    np.testing.assert_allclose(rarity(x, True), distance[:, 8])  # column 0 is the point itself
-    np.testing.assert_allclose(rarity(y, False), np.sort(cdist(y, x), axis=1)[:, 7])
-
-
-def test_the_estimate_of_js_between_modes_kept_and_lost_is_the_closed_form():
-    p = RING.sample(4000, rng(1))
-    # of ten seeds 0.208 with a standard deviation of 0.005: cells that reach over two modes lose a little
-    half = parse("+".join(f"0.25*N([{x!r},{y!r}],0.01)" for x, y in RING.modes[:4].tolist()))
-    assert js(p, half.sample(4000, rng(2))) == pytest.approx(expected("mode_collapse_4_of_8")["JS"], abs=0.02)
-    assert js(p, p + 50) == pytest.approx(math.log(2), abs=1e-12)
-    assert js(np.zeros(100), np.zeros(100)) == 0  # no cell can be halved
-    assert js(np.zeros(100), np.ones(100)) == pytest.approx(math.log(2), abs=1e-12)
-
-
-def test_js_of_laws_is_the_recorded_one():
-    p = mix(np.array([0.5, 0.5]), [normal(-2, 0.5), normal(2, 0.5)])
-    assert js_laws(p, normal(0, math.sqrt(4.25))) == pytest.approx(expected("frechet_blind_to_shape")["JS"], abs=1e-9)
-    with pytest.raises(ValueError, match="density"):
-        js_laws(parse("moons"), parse("moons"))
-
-
-def test_equal_points_share_a_cell_and_cells_hold_the_points_asked_for():
-    x = np.concatenate([np.zeros((50, 2)), rng().standard_normal((300, 2))])
-    cells = equal_cells(x, 20)
-    assert len(set(cells[:50])) == 1
-    assert set(np.bincount(equal_cells(rng().standard_normal((640, 3)), 20))) == {20}
-
-
 def test_parzen_takes_the_width_that_suits_the_validation_points():
     fake, real = rng(1).standard_normal(400), rng(2).standard_normal(300)
     scores = {s: float(np.mean(stats.gaussian_kde(fake, s / fake.std(ddof=1)).logpdf(real[::10]))) for s in SIGMAS}
@@ -605,7 +539,6 @@ def test_every_metric_refuses_points_that_are_none(key, real, fake, says):
         (lambda x: mmd2(x, x, bandwidth=0.0), "bandwidth"),
         (lambda x: kid(x, x, rng=rng(), subsets=0), "subsets"),
         (lambda x: sliced_w2_squared(x, x, rng=rng(), projections=0), "projection"),
-        (lambda x: js(x, x, cell_points=0), "cell"),
         (lambda x: parzen(x, x, sigma=-1.0), "width"),
         (lambda x: parzen(x, x, sigmas=()), "width"),
         (lambda x: parzen(x[:2], x), "at least 2"),
@@ -755,16 +688,3 @@ def test_the_package_is_imported_quickly():
     code = f"import sys, gantoys.metrics; print(*[m for m in {slow} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == ""
-
-
-@pytest.mark.parametrize(("n", "tied"), [(800, False), (96, False), (77, False), (64, True)])
-def test_cells_that_are_halved_all_at_once_are_the_cells_halved_one_by_one(
-    n: int, tied: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    x = np.random.default_rng(n).normal(size=(2 * n, 2))
-    x = np.round(x) if tied else x
-    quick = histogram.equal_cells(x, 32)
-    assert (histogram._even_cells(x, 32) is None) == (tied or n % 4 != 0)
-    monkeypatch.setattr(histogram, "_even_cells", lambda *_: None)
-    slow = histogram.equal_cells(x, 32)
-    assert len(set(zip(quick, slow, strict=True))) == len(set(quick)) == len(set(slow))
