@@ -9,7 +9,8 @@ import click
 
 from gantoys.commands.output import json_option, show
 from gantoys.pictures.film import film_scene
-from gantoys.pictures.film_parts import target_name
+from gantoys.pictures.film_parts import target_name, tells
+from gantoys.runs.critics import estimates
 from gantoys.runs.film import Film
 from gantoys.service.gif import SIZES, SPEEDS, write_gif
 from gantoys.service.gif_pictures import LOOKS
@@ -35,7 +36,9 @@ def info(path: str, as_json: bool) -> None:
     held = _load(path)
     result: dict[str, Any] = summary(held, path) | {"seed": held.seed, "bytes": Path(path).stat().st_size}
     js = round(float(held.js[-1]), 6) if len(held) else None
-    result["final"] = result["final"] | {"js": js, "exact": held.exact}
+    result["final"] = result["final"] | {"js": js, "exact": held.exact, "estimates": estimates(held.config)}
+    if not tells(held):
+        result["final"]["value"] = None  # V is made of probabilities, and this critic tells none
 
     def table() -> str:
         last, modes = result["final"], result["modes"]
@@ -48,11 +51,13 @@ def info(path: str, as_json: bool) -> None:
             ("steps", f"{result['steps']:,} of {held.config.steps:,}, {len(held)} frames"),
         ]
         if len(held):
-            rows += [
-                ("losses", f"D {last['loss_d']:.4f}, G {last['loss_g']:.4f}"),
-                ("V(D, G)", f"{last['value']:.4f} nats, {kind}"),
-                ("JS", f"{js:.4f} nats, {kind}"),
-            ]
+            rows.append(("losses", f"D {last['loss_d']:.4f}, G {last['loss_g']:.4f}"))
+            if tells(held):
+                rows.append(("V(D, G)", f"{last['value']:.4f} nats, {kind}"))
+            else:
+                of = f", {estimates(held.config)}" if estimates(held.config) else ""
+                rows.append(("-loss of D", f"{-last['loss_d']:.4f}{of}"))
+            rows.append(("JS", f"{js:.4f} nats, {kind}"))
         if modes:
             rows.append(("modes", f"{modes['covered']} of {modes['of']}, {modes['high_quality']:.1%} good points"))
         rows += [("size", f"{result['bytes'] / 1e6:.2f} MB"), ("digest", result["digest"])]

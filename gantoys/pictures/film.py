@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import Field
 
+from gantoys.maths.losses import LOSSES
 from gantoys.metrics.modes import PERFECT_QUALITY, has_modes
 from gantoys.pictures.film_line import line_scene
 from gantoys.pictures.film_moments import moments_scene
@@ -165,8 +166,8 @@ def _beside(showing: Showing) -> tuple[tuple[Panel, ...], tuple[Readout, ...], s
         if tells(film):
             return (_js(showing, 0), _value(showing)), (js, v), seen
         losses = (
-            showing.number("loss_d", "loss of *D*", film.loss_d, "disc"),
-            showing.number("loss_g", "loss of *G*", film.loss_g, "fake"),
+            showing.number("loss_d", "loss of *D*", film.loss_d, "disc", unit=LOSSES[film.config.loss].unit),
+            showing.number("loss_g", "loss of *G*", film.loss_g, "fake", unit=LOSSES[film.config.loss].unit),
         )
         return (_js(showing, 0), _losses(showing)), (js, *losses), seen
     share, modes, quality = shares(film, showing.behind)
@@ -211,7 +212,7 @@ def _ledger(film: Film, share: Array) -> Panel:
 
 def _value(showing: Showing) -> Panel:
     values = showing.film.value
-    floor = Rule(at=-LOG4, role="theory", label="−log 4: D cannot tell")
+    floor = Rule(at=-LOG4, role="theory", label="−log 4: a coin’s value")
     curve = showing.curve(values, "disc", "*V*(*D*, *G*)")
     return showing.over_steps(Axis(*around(values, -LOG4), "value"), (floor, curve), row=1)
 

@@ -105,13 +105,12 @@ def _arrows(showing: Showing, ends: tuple[float, float], top: float) -> tuple[La
 def _judge(showing: Showing, x: Array) -> tuple[Layer, ...]:
     """The trained D over the best one with the gap between them, or what stands for D where it tells no ratio."""
     film = showing.film
-    half = Rule(at=0.5, role="muted", label="cannot tell: 1/2")
     trained = showing.surface()
     if not tells(film):
-        return half, Curve(x=x, y=trained, role="disc", label="1 / (1 + exp(−critic))")
+        return (Curve(x=x, y=trained, role="disc", label="1 / (1 + exp(−critic))"),)
     best = showing.row(film.best)
     return (
-        half,
+        Rule(at=0.5, role="muted", label="cannot tell: 1/2"),
         Area(x=x, y=trained, base=best, role="disc", opacity=0.22),
         Curve(x=x, y=best, role="theory", label="*D*^{*}, the best"),
         Curve(x=x, y=trained, role="disc", label="*D*, trained"),
@@ -148,7 +147,7 @@ def _ledger(showing: Showing, rows: int) -> tuple[Panel, tuple[Readout, ...], st
         return showing.over_steps(axis, layers, rows=rows), (js, *told), formula
     best = 2 * film.js.astype(float) - LOG4
     layers = (
-        Rule(at=-LOG4, role="muted", label="−log 4: *p*_{G} = *p*_{data}"),
+        Rule(at=-LOG4, role="muted", label="−log 4: a coin’s value"),
         Area(x=showing.steps, y=film.value.astype(float), base=best, role="disc", opacity=0.22),
         showing.curve(best, "theory", "−log 4 + 2 JS: the best *D*"),
         showing.curve(film.value, "disc", "*V*(*D*, *G*)"),

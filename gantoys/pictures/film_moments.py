@@ -103,6 +103,7 @@ def moments_scene(film: Film, moment: int, *, name: str, autoplay: bool = False)
     """
     slow = Slow(film)
     panels = _line(slow) if film.config.dim == 1 else _plane(slow)
+    unit = f" {LOSSES[film.config.loss].unit}".rstrip()
     return Scene(
         key="film-moments",
         alt=(
@@ -113,7 +114,8 @@ def moments_scene(film: Film, moment: int, *, name: str, autoplay: bool = False)
         controls=(slow.clock(moment, name, autoplay=autoplay),),
         readouts=_readouts(slow),
         formula=(
-            "[*L*_{D}|disc]: {before_d:.3f} → {loss_d:.3f} nats   [*L*_{G}|fake]: {before_g:.3f} → {loss_g:.3f} nats"
+            f"[*L*_{{D}}|disc]: {{before_d:.3f}} → {{loss_d:.3f}}{unit}   "
+            f"[*L*_{{G}}|fake]: {{before_g:.3f}} → {{loss_g:.3f}}{unit}"
         ),
     )
 
@@ -129,9 +131,10 @@ def _readouts(slow: Slow) -> tuple[Readout, ...]:
                        visible=visible)  # fmt: skip
 
     says, count = "*D*" if tells(film) else "squeezed critic", film.config.shown
+    unit = LOSSES[film.config.loss].unit
     return (
-        number("loss_d", "loss of *D*", film.loss_d, "disc", "nats"),
-        number("loss_g", "loss of *G*", film.loss_g, "fake", "nats"),
+        number("loss_d", "loss of *D*", film.loss_d, "disc", unit),
+        number("loss_g", "loss of *G*", film.loss_g, "fake", unit),
         number("d_real", f"{says} on {count} real", film.d_real, "real"),
         number("d_fake", f"{says} on {count} generated", film.d_fake, "fake"),
         number("told", "told", film.told, "disc", visible=False),
@@ -296,8 +299,9 @@ def _line(slow: Slow) -> tuple[Panel, ...]:
         *_line_arrows(slow, ends[1] - ends[0], float(real.max())),
     ]
     surface = film.surface.astype(float)
-    judge: list[Layer] = [Rule(at=0.5, role="muted", label="cannot tell: 1/2")]
+    judge: list[Layer] = []
     if tells(film):
+        judge.append(Rule(at=0.5, role="muted", label="cannot tell: 1/2"))
         judge.append(Curve(x=x, y=slow.row(film.best), role="theory", label="*D*^{*}, the best"))
     judge.append(Curve(x=x, y=slow.row(slow.before(surface)), role="muted", dashed=False, width=0.5))
     judge.append(Curve(x=x, y=slow.row(surface), role="disc", label="*D*, trained" if tells(film) else "critic"))

@@ -83,12 +83,20 @@ class Showing:
         return Curve(x=self.steps, y=values.astype(float), role=role, label=label, dashed=dashed)
 
     def number(
-        self, key: str, label: str, values: Array, role: str | None = None, *, kind: str = "", digits: int = 2
+        self,
+        key: str,
+        label: str,
+        values: Array,
+        role: str | None = None,
+        *,
+        kind: str = "",
+        digits: int = 2,
+        unit: str = "nats",
     ) -> Readout:
-        """A live number in nats; exact or estimated as the film says, unless `kind` is given."""
+        """A live number; exact or estimated as the film says, unless `kind` is given."""
         said = kind or ("exact" if self.film.exact else "estimated")
         moving = self.row(values.astype(float))
-        return Readout(key, label, moving, unit="nats", kind=said, digits=digits, role=role)  # type: ignore[arg-type]
+        return Readout(key, label, moving, unit=unit, kind=said, digits=digits, role=role)  # type: ignore[arg-type]
 
 
 def tells(film: Film) -> bool:

@@ -57,26 +57,32 @@ def _with_ledger(scene: Scene, showing: Showing) -> Scene:
 
 
 def _losses(showing: Showing, row: int) -> Panel:
-    """Both losses over the steps, and what they would be if D could not tell."""
+    """Both losses over the steps, and what they come to where D takes all for equally likely.
+
+    No such line for a critic that is fixed up to a constant only, whose losses have no such place.
+    """
     film = showing.film
     loss = LOSSES[film.config.loss]
     blind = np.array([loss.neutral])
     d, g = (float(f(blind, blind)[0]) + 0.0 for f in (loss.discriminator_loss, loss.generator_loss))
-    layers = (
-        Rule(at=d, role="disc", label=f"{d:.3f}: *D* cannot tell"),
-        Rule(at=g, role="fake", label=f"{g:.3f}"),
+    layers: list[Layer] = [
         showing.curve(film.loss_d, "disc", "loss of *D*"),
         showing.curve(film.loss_g, "fake", "loss of *G*"),
-    )
+    ]
+    known: tuple[float, ...] = ()
+    if tells(film) or loss.paired:
+        known = (d, g)
+        layers.insert(0, Rule(at=d, role="disc", label=f"{d:.3f}: a coin’s loss"))
+        layers.insert(1, Rule(at=g, role="fake", label=f"{g:.3f}"))
     both = np.concatenate([film.loss_d, film.loss_g]).astype(float)
-    return showing.over_steps(Axis(*around(both, d, g), "losses"), layers, row=row)
+    return showing.over_steps(Axis(*around(both, *known), "losses"), tuple(layers), row=row)
 
 
 def _loss_readouts(showing: Showing) -> tuple[Readout, ...]:
-    film = showing.film
+    film, unit = showing.film, LOSSES[showing.film.config.loss].unit
     return (
-        showing.number("loss_d", "loss of *D*", film.loss_d, "disc", kind="estimated"),
-        showing.number("loss_g", "loss of *G*", film.loss_g, "fake", kind="estimated"),
+        showing.number("loss_d", "loss of *D*", film.loss_d, "disc", kind="estimated", unit=unit),
+        showing.number("loss_g", "loss of *G*", film.loss_g, "fake", kind="estimated", unit=unit),
     )
 
 

@@ -102,7 +102,7 @@ def ledger_panel(showing: Showing, row: int) -> Panel:
     film = showing.film
     best = 2 * film.js.astype(float) - LOG4
     layers = (
-        Rule(at=-LOG4, role="muted", label="−log 4"),
+        Rule(at=-LOG4, role="muted", label="−log 4: a coin’s value"),
         Area(x=showing.steps, y=film.value.astype(float), base=best, role="disc", opacity=0.2),
         Curve(x=showing.steps, y=best, role="theory", label="the best *D*: −log 4 + 2 JS"),
         showing.curve(film.value, "disc", "*V*(*D*, *G*)"),
