@@ -96,7 +96,7 @@ def test_the_best_critic_on_screen_is_that_of_the_first_loss():
         ("hinge", "best critic", lambda s: np.where(x < s / 2, 1.0, -1.0)),
         ("f-tv", "best critic", lambda s: np.where(x < s / 2, 0.5, -0.5)),
         ("wasserstein", "f", lambda s: s / 2 - x),  # slope -1 everywhere, 0 at the median of both
-        ("relativistic", "less a constant", lambda s: s * s / 2 - s * x),
+        ("relativistic", "best critic", lambda s: s * s / 2 - s * x),
     ):
         drawn = scene(GradientState(loss=key, shift=3.1))
         panel = drawn.panels[1]
@@ -107,6 +107,7 @@ def test_the_best_critic_on_screen_is_that_of_the_first_loss():
         there = np.interp(3.1, x, want(3.1))
         assert shown(drawn, "d") == pytest.approx(there, abs=1e-3), key
         assert panel.y.lo <= there <= panel.y.hi
+        assert ("up to a constant" in panel.y.label) == (key in ("wasserstein", "relativistic"))
         other = scene(GradientState(show="losses", loss=key, shift=3.1))
         assert shown(other, "d") == pytest.approx(shown(drawn, "d"), rel=1e-9)
 

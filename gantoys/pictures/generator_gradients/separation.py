@@ -112,7 +112,7 @@ def separation_scene(state: GradientState) -> Scene:
         ),
         controls=(control,),
         readouts=readouts,
-        formula=f"*D* = *D*^{{*}}, frozen:  {_meaning(state.loss, a, 'ga')};  {_meaning(state.other, b, 'gb')}",
+        formula=f"*D* perfect and frozen:  {_meaning(state.loss, a, 'ga')};  {_meaning(state.other, b, 'gb')}",
     )
 
 
@@ -190,7 +190,7 @@ def _judge(state: GradientState, q: Mixture1D, shift: Array, centre: Array) -> P
     ]
     if best.middle is not None:
         layers.insert(0, Rule(at=best.middle, role="muted", label="both equally likely"))
-    answer = Axis(best.low, best.high, f"[{best.name}|disc]", ticks=best.ticks)
+    answer = Axis(best.low, best.high, f"[{best.name}|disc]{best.fixed}", ticks=best.ticks)
     return Panel(Axis(LOW, HIGH, "*x*"), answer, tuple(layers), row=1, width_ratio=1.2, lecture=False)
 
 
