@@ -75,6 +75,10 @@ def test_the_eigenvalues_are_the_published_ones():
         picture = drawn(regulariser=regulariser, strength=strength)
         found = [complex(shown(picture, f"real{i}"), shown(picture, f"imag{i}")) for i in (0, 1)]
         assert found == pytest.approx(list(wanted), abs=1e-9), regulariser
+    # D's output is 1/2 under least squares and 1 under f-KL where it cannot tell: slopes 1/2 and 1/2, 1 and 1
+    for loss, size in (("least-squares", 0.5), ("f-kl", 1.0), ("f-js", 0.25), ("wasserstein", 1.0)):
+        picture = drawn(loss=loss, steps=50)
+        assert (shown(picture, "real0"), shown(picture, "imag0")) == pytest.approx((0, size), abs=1e-12), loss
 
 
 def test_who_moves_first_changes_the_path_but_not_the_eigenvalues():

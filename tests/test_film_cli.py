@@ -99,6 +99,26 @@ def test_info_tells_people_the_same(capsys, line, ring):
     assert "8, " in run(capsys, "film", "info", ring)[1] and "estimated" in run(capsys, "film", "info", ring)[1]
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"loss": "wasserstein", "gp": 1.0}, "-loss of D  -0.5000, an estimate of W1"),
+        ({"loss": "wasserstein", "clip": 0.1}, "-loss of D  -0.5000, W1 up to an unknown factor"),
+        ({"loss": "wasserstein", "r1": 1.0}, "-loss of D  -0.5000\n"),
+        ({"loss": "hinge"}, "-loss of D  -0.5000\n"),
+        ({"loss": "f-tv"}, "-loss of D  -0.5000, the total variation, from below"),
+    ],
+)
+def test_info_names_no_value_of_a_critic_that_tells_no_probability(capsys, tmp_path, fields, says):
+    plane_film(tmp_path / "critic.film", **fields)
+    out = run(capsys, "film", "info", tmp_path / "critic.film")[1]
+    assert says in out and "V(D, G)" not in out
+    final = json.loads(run(capsys, "film", "info", tmp_path / "critic.film", "--json")[1])["final"]
+    assert final["value"] is None and final["estimates"] == says.partition(", ")[2].strip()
+    plane_film(tmp_path / "least.film", loss="least-squares")
+    assert "V(D, G)" in run(capsys, "film", "info", tmp_path / "least.film")[1]
+
+
 def test_info_of_a_film_of_many_points_stays_short(capsys, tmp_path):
     points = np.random.default_rng(0).normal(size=(900, 2))
     plane_film(tmp_path / "p.film", toy=str(from_points(points)))

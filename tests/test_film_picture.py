@@ -105,7 +105,7 @@ def test_on_the_line_both_densities_are_drawn_and_the_points_are_ticks_below_the
 def test_the_value_ledger_adds_up_at_every_step(line):
     scene = scene_of(line)
     v, best = labelled(scene, "*V*(*D*"), labelled(scene, "2 JS")
-    floor = labelled(scene, "log 4: *p*")
+    floor = labelled(scene, "a coin’s value")
     numbers = {readout.key: rows(readout.value) for readout in scene.readouts}
     assert floor.at == pytest.approx(-np.log(4))
     # single precision of the film

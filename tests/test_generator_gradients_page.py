@@ -87,6 +87,37 @@ def test_arrows_point_where_each_loss_pushes_a_sample():
     assert np.asarray(at_rest(second.dx, drawn)) / down == pytest.approx(np.exp(-a), rel=1e-9)
 
 
+def test_the_best_critic_on_screen_is_that_of_the_first_loss():
+    """Between N(0, 1) and N(s, 1): D* = 1 / (1 + e^(s x - s^2/2)); which of them is denser changes at s/2."""
+    x = np.linspace(-4, 12, 257)
+    for key, name, want in (
+        ("saturating", "D", lambda s: 1 / (1 + np.exp(s * x - s * s / 2))),
+        ("least-squares", "D", lambda s: 1 / (1 + np.exp(s * x - s * s / 2))),
+        ("hinge", "best critic", lambda s: np.where(x < s / 2, 1.0, -1.0)),
+        ("f-tv", "best critic", lambda s: np.where(x < s / 2, 0.5, -0.5)),
+        ("wasserstein", "f", lambda s: s / 2 - x),  # slope -1 everywhere, 0 at the median of both
+        ("relativistic", "best critic", lambda s: s * s / 2 - s * x),
+    ):
+        drawn = scene(GradientState(loss=key, shift=3.1))
+        panel = drawn.panels[1]
+        line = next(layer for layer in panel.layers if isinstance(layer, Curve))
+        assert np.asarray(at_rest(line.y, drawn)) == pytest.approx(want(3.1), abs=1e-9), key
+        readout = next(r for r in drawn.readouts if r.key == "d")
+        assert name in readout.label and name in panel.y.label, key
+        there = np.interp(3.1, x, want(3.1))
+        assert shown(drawn, "d") == pytest.approx(there, abs=1e-3), key
+        assert panel.y.lo <= there <= panel.y.hi
+        assert ("up to a constant" in panel.y.label) == (key in ("wasserstein", "relativistic"))
+        other = scene(GradientState(show="losses", loss=key, shift=3.1))
+        assert shown(other, "d") == pytest.approx(shown(drawn, "d"), rel=1e-9)
+
+
+def test_only_a_logit_is_drawn_as_a_probability():
+    for loss, other, label in (("saturating", "f-js", "*D*(*x*)"), ("hinge", "saturating", "σ(*a*)")):
+        drawn = scene(GradientState(show="losses", against="D", loss=loss, other=other))
+        assert drawn.panels[0].x.label.startswith(label), loss
+
+
 # --- the losses --------------------------------------------------------------------------------------------------
 
 

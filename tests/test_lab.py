@@ -167,6 +167,30 @@ def test_the_losses_are_drawn_with_the_lines_where_d_cannot_tell(
     assert pack(picture)
 
 
+@pytest.mark.parametrize(
+    ("loss", "lines", "unit"),
+    [
+        ("least-squares", [0.25, 0.125], ""),  # (1/2 - 1)^2 / 2 twice, and once
+        ("relativistic", [np.log(2), np.log(2)], "nats"),
+        ("f-kl", [0.0, -1.0], "nats"),  # the output 1 of equal densities: -1 + e^0, and -e^0
+        ("wasserstein", [], ""),
+        ("hinge", [], ""),
+        ("f-tv", [], ""),
+    ],
+)
+def test_only_losses_with_a_place_for_a_coin_have_its_line_and_only_logarithms_are_in_nats(
+    tmp_path: Path, loss: str, lines: list[float], unit: str
+) -> None:
+    film = line_film(tmp_path / "a.film", loss=loss)
+    picture = lab_scene(film, LabState(below="losses"), name="a")
+    seen = [layer for layer in picture.panels[-1].layers if isinstance(layer, Rule) and layer.label]
+    assert [layer.at for layer in seen] == pytest.approx(lines, abs=1e-12)
+    assert {r.unit for r in picture.readouts if r.key in ("loss_d", "loss_g")} == {unit}
+    if loss in ("wasserstein", "hinge", "f-tv", "relativistic"):
+        assert not [x for x in picture.layers() if isinstance(x, Rule) and "coin’s value" in x.label]
+        assert "v" not in {r.key for r in picture.readouts}
+
+
 def test_in_the_plane_too_the_ledger_adds_up_in_every_frame(films: tuple[Film, Film]) -> None:
     picture = lab_scene(films[1], LabState(), name="a")
     js, gap, v = (

@@ -14,7 +14,7 @@ from gantoys.maths.fit import fit_normal
 @click.option("--family", type=click.Choice(["normal"]), default="normal", show_default=True, help="What is fitted.")
 @json_option
 def fit(p: str, family: str, as_json: bool) -> None:
-    """The best N(mu, sigma) for P on the line under each divergence, and every other local minimum."""
+    """The best N(mu, sigma) for P on the line under each divergence, and the other local minima found."""
     law = parse(p)
     if not isinstance(law, Mixture1D):
         raise ValueError(f"a {family} law can be fitted to laws on the line that have a density, not to {p[:80]}")

@@ -101,7 +101,7 @@ def _positions(p: Finite | Mixture1D | Mixture2D, q: Finite | Mixture1D | Mixtur
 @click.option("--parameter", type=click.Choice(PARAMETERS), default="shift", show_default=True)
 @json_option
 def gradients(p: str, q: str, parameter: str, as_json: bool) -> None:
-    """Per loss the derivative of the generator's expected loss in a parameter of Q, with D frozen at D*."""
+    """Per loss the derivative of the generator's expected loss in a parameter of Q, its own best D held fixed."""
     law_p, law_q = _known(p, "P"), _known(q, "Q")
     found = generator_gradients(law_p, law_q, parameter)
     slopes = {k: v.value for k, v in found.items()}

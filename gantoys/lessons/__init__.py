@@ -1,5 +1,6 @@
 """The lessons' words, one TOML file each, read into plain values. No picture and no formula is computed here."""
 
+import hashlib
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -57,6 +58,15 @@ class Lesson:
     tries: tuple[Try, ...]
     checks: tuple[Check, ...]
     reading: tuple[str, ...]
+
+
+def shuffled(count: int, seed: str) -> tuple[int, ...]:
+    """The numbers 0 to count - 1 in an order that `seed` fixes, the same everywhere: how a question shows its options.
+
+    >>> shuffled(3, "ring")
+    (2, 0, 1)
+    """
+    return tuple(sorted(range(count), key=lambda i: hashlib.sha256(f"{seed}|{i}".encode()).digest()))
 
 
 def _choice(row: dict[str, Any], where: str) -> None:

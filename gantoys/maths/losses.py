@@ -31,7 +31,7 @@ class Loss:
     the best critic is no function of that ratio (Wasserstein). weighted_generator(log_p, log_q): q generator(optimal),
     safe against overflow. neutral: the logit of a D that cannot tell. power, log_moment: what must be finite for the
     descent to exist, as in `Divergence`. jumps: whether optimal jumps where p = q. lipschitz: whether the critic must
-    be held 1-Lipschitz.
+    be held 1-Lipschitz. unit: of both players' losses, "nats" where they are logarithms.
     """
 
     key: str
@@ -54,6 +54,7 @@ class Loss:
     jumps: bool = False
     paired: bool = False
     lipschitz: bool = False
+    unit: str = ""
 
     def discriminator_loss(self, a_real: b.Values, a_fake: b.Values) -> b.Values:
         """What D minimises in the mean, elementwise over the logits of equally many real and fake points."""
@@ -64,6 +65,7 @@ class Loss:
         return self.generator(a_fake - a_real) if self.paired else self.generator(a_fake)
 
 
+_NATS = "nats"
 _BCE: dict[str, Any] = {
     "real": lambda a: b.softplus(-a),
     "real_slope": lambda a: -b.sigmoid(-a),
@@ -71,6 +73,7 @@ _BCE: dict[str, Any] = {
     "fake_slope": lambda a: b.sigmoid(a),
     "optimal": lambda r: r,
     "optimal_slope": lambda r: b.constant(r, 1.0),
+    "unit": _NATS,
 }
 _GOODFELLOW = "Goodfellow et al. 2014"
 
@@ -94,6 +97,8 @@ def _f_gan(key: str, row: Divergence) -> Loss:
         log_moment=row.log_moment,
         jumps=row.kinked,
         descends=row.label,
+        neutral=float(row.optimal_logit(np.array(0.0))),
+        unit=_NATS if row.key in ("kl", "reverse_kl", "jeffreys", "js") else "",
     )
 
 
@@ -202,6 +207,7 @@ LOSSES = {
             descends="KL(q‖p) − JS(p×q, q×p)",
             log_moment=(1, -1),
             paired=True,
+            unit=_NATS,
         ),
         _f_gan("f-kl", DIVERGENCES["kl"]),
         _f_gan("f-reverse-kl", DIVERGENCES["reverse_kl"]),

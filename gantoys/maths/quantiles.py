@@ -35,9 +35,11 @@ def quantile(law: Mixture1D, u: Array, upper: Array | None = None) -> Array:
         # few are left, and ever fewer: go on with each of them as a row of its own
         rows, before = law.take(late[0]), x[late]
         parts = [a[late][:, None] for a in (x, u, upper, low, high)]
-        found = _search(rows, *parts, _LATE_ROUNDS)
+        found = _search(rows, parts[0], parts[1], parts[2], parts[3], parts[4], _LATE_ROUNDS)
         x[late], low[late], high[late] = (part[:, 0] for part in found)
-        still = ~_reached(rows, found[0], *parts[1:3])[:, 0] & (np.abs(x[late] - before) > _RESOLVED * np.abs(before))
+        still = ~_reached(rows, found[0], parts[1], parts[2])[:, 0] & (
+            np.abs(x[late] - before) > _RESOLVED * np.abs(before)
+        )
         late = tuple(index[still] for index in late)
     first, last = _ends(law)
     return np.where(u == 0, first, np.where(upper == 0, last, x))

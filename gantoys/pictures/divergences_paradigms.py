@@ -28,7 +28,7 @@ TOPS = {"kl": 2.6, "js": 0.8, "w1": 4.2, "fisher": 4.2}
 TABLE = """
 | | maximum likelihood, flows | GAN | WGAN | score matching, diffusion |
 |---|---|---|---|---|
-| minimises | KL(p‖q): $\\int p \\log \\frac{p}{q}$ | JS, through D | $W_1$, through a critic | Fisher divergence: $\\mathbb{E}_p\\lvert\\nabla\\log p - \\nabla\\log q\\rvert^2$ |
+| minimises | KL(p‖q): $\\int p \\log \\frac{p}{q}$ | JS, if D = D\\* | $W_1$, if the critic is the best one | Fisher divergence: $\\mathbb{E}_p\\lvert\\nabla\\log p - \\nabla\\log q\\rvert^2$ |
 | needs of the model | its density $q(x)$ | samples | samples, a 1-Lipschitz critic | its score $\\nabla\\log q$, no normalising constant |
 | a neglected mode | costly: half of log(1/share) and more; ∞ where $q$ leaves out a piece of $p$ | bounded: at most log 2 | missing share × distance | blind to how much mass it has, once it has a trace |
 """  # noqa: E501 (a table's row is one line)

@@ -102,7 +102,7 @@ def with_slopes(state: DivergenceState, keys: tuple[str, ...], over: str, at: Ar
         return {key: (values[key], _settled(slopes[key])) for key in keys}
     step = _steps(over, at)
     ends = values_of(p, generator(state, **{over: np.concatenate([at, at + step])}), keys, 1e-11)
-    return {key: _by_difference(*ends[key].reshape(2, -1), over, at, step) for key in keys}
+    return {key: _by_difference(ends[key][: len(at)], ends[key][len(at) :], over, at, step) for key in keys}
 
 
 def _steps(over: str, at: Array) -> Array:

@@ -109,7 +109,7 @@ def _judge(showing: Showing, x: Array) -> tuple[Layer, ...]:
     half = Rule(at=0.5, role="muted", label="cannot tell: 1/2")
     best = showing.row(film.best)
     return (
-        half,
+        Rule(at=0.5, role="muted", label="cannot tell: 1/2"),
         Area(x=x, y=trained, base=best, role="disc", opacity=0.22),
         Curve(x=x, y=best, role="theory", label="*D*^{*}, the best"),
         Curve(x=x, y=trained, role="disc", label="*D*, trained"),

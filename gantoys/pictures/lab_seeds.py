@@ -63,7 +63,7 @@ def seeds_scene(
         panels=panels,
         controls=(clock,),
         readouts=readouts,
-        formula="same settings, other random numbers: what all of them show is the settings, the rest is chance",
+        formula="same settings, other random numbers: what differs between them is chance",
         append_from=behind or None,
     )
 

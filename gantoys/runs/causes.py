@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
 
@@ -13,6 +15,7 @@ FAST = {"adam": 0.05, "rmsprop": 0.05, "sgd": 1.0, "momentum": 0.5}  # learning 
 CALM = {"adam": 1e-3, "rmsprop": 1e-3, "sgd": 0.02, "momentum": 0.01}  # such as these games bear
 STIFF = 0.02  # of a penalty's weight times the learning rate of D: above it steps overshoot
 _WEIGHTS = ("gp", "gp0", "r1", "r2", "consensus", "historical_averaging")
+_FAR = 40.0  # an output at which an exponential is beyond all else
 _ROUNDS = 6  # one cure may bring the next cause to light
 
 
@@ -44,7 +47,7 @@ def cause(now: TrainConfig) -> Cause:
         # a weight of 1 and a usual rate go together; beyond that the weight is at fault
         fields = calm if weight <= 1 and calm["lr_d"] < now.lr_d else {name: min(weight / 10, 1.0)}
         return Cause(f"the weight of {name} is {weight:g}, too large for this learning rate", fields)
-    if now.loss == "maximum-likelihood" or now.loss.startswith("f-"):
+    if grows_exponentially(now.loss):
         slower = {k: v / 4 for k, v in calm.items()}
         return Cause(
             "this loss grows exponentially with D's output: smaller learning rates, or R1, hold it",
@@ -57,6 +60,12 @@ def cause(now: TrainConfig) -> Cause:
         slower | {"r1": max(now.r1, 0.1)},
         certain=False,
     )
+
+
+def grows_exponentially(loss: str) -> bool:
+    """Whether a part of a loss is an exponential of D's output, to one side at least."""
+    row, far = LOSSES[loss], np.array([-_FAR, _FAR])
+    return any(bool(np.any(np.abs(part(far)) > np.exp(0.5 * _FAR))) for part in (row.real, row.fake, row.generator))
 
 
 def cure(now: TrainConfig) -> dict[str, Any]:

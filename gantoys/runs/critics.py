@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
 
 # three modes against two between them, so that the best critic is a W
@@ -38,7 +39,7 @@ class SlopeRule:
 SLOPE_RULES = {
     row.key: row
     for row in (
-        SlopeRule("none", "no bound", "without one the value grows for ever"),
+        SlopeRule("none", "no bound", "without one the value has no upper bound"),
         SlopeRule(
             "clip",
             "clipping",
@@ -62,3 +63,15 @@ def critic_config(rule: str, strength: float | None = None, seed: int = 0) -> Tr
     if row.field:
         fields[row.field] = row.strengths[0] if strength is None else strength
     return _PAIR.changed(seed=seed, **fields)
+
+
+def estimates(config: TrainConfig) -> str:
+    """What minus the loss of D estimates where D's output tells no probability, in words; "" where nothing is known.
+
+    W1 wants a critic of slope 1: a penalty or spectral norm hold it there, clipping holds it below some number.
+    """
+    if LOSSES[config.loss].lipschitz:
+        if config.gp or config.spectral_norm:
+            return "an estimate of W1"
+        return "W1 up to an unknown factor" if config.clip else ""
+    return "the total variation, from below" if config.loss == "f-tv" else ""

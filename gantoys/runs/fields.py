@@ -175,20 +175,28 @@ class RemedyFields(Group):
         ge=0.0,
         le=limits.PENALTY,
         title="Gradient penalty, around 1",
-        description="Weight of E (|dD/dx| - 1)^2 at points between real and generated ones.",
+        description="Weight of E (|da/dx| - 1)^2 at points between real and generated ones; a: D's output, its logit.",
     )
     gp0: float = Field(
         0.0,
         ge=0.0,
         le=limits.PENALTY,
         title="Gradient penalty, around 0",
-        description="Weight of E |dD/dx|^2 at points between real and generated ones.",
+        description="Weight of E |da/dx|^2 at points between real and generated ones; a: D's output, its logit.",
     )
     r1: float = Field(
-        0.0, ge=0.0, le=limits.PENALTY, title="R1", description="gamma in gamma/2 E |dD/dx|^2 at real points."
+        0.0,
+        ge=0.0,
+        le=limits.PENALTY,
+        title="R1",
+        description="gamma in gamma/2 E |da/dx|^2 at real points; a: D's output, its logit.",
     )
     r2: float = Field(
-        0.0, ge=0.0, le=limits.PENALTY, title="R2", description="gamma in gamma/2 E |dD/dx|^2 at generated points."
+        0.0,
+        ge=0.0,
+        le=limits.PENALTY,
+        title="R2",
+        description="gamma in gamma/2 E |da/dx|^2 at generated points; a: D's output, its logit.",
     )
     clip: float = Field(
         0.0, ge=0.0, le=10.0, title="Weight clipping", description="D's weights are cut to +-clip after each move."

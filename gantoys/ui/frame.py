@@ -24,7 +24,7 @@ import streamlit as st
 from pydantic import ValidationError
 from streamlit import runtime
 
-from gantoys.lessons import Lesson, load
+from gantoys.lessons import Lesson, load, shuffled
 from gantoys.pictures import state as links
 from gantoys.pictures.state import StateT
 from gantoys.stage import component
@@ -96,6 +96,13 @@ class Page(Generic[StateT]):
             st.query_params.from_dict(wanted)
         self.put("link", wanted)
 
+    def _order(self, what: str, index: int, count: int) -> tuple[int, ...]:
+        """In which order a question's options stand: shuffled by the link with which the lesson was opened.
+
+        So a link that is passed on asks in the same order, and nothing jumps while the state changes.
+        """
+        return shuffled(count, f"{self.words.key}|{what}|{index}|{self.get('opened_by', '')}")
+
     # --- the top: picture, chips, prediction --------------------------------------------------------------------
 
     def picture(
@@ -166,13 +173,14 @@ class Page(Generic[StateT]):
     def _ask(self, index: int) -> None:
         row = self.words.tries[index]
         st.markdown(f"**Before it moves:** {_in_roles(row.ask)}")
-        for i, (column, option) in enumerate(zip(st.columns(len(row.options)), row.options, strict=True)):
+        order = self._order("try", index, len(row.options))
+        for place, (column, i) in enumerate(zip(st.columns(len(order)), order, strict=True)):
             column.button(
-                option,
+                row.options[i],
                 key=self._slot(f"guess-{index}-{i}"),
                 on_click=self._guess,
                 args=(index, i),
-                shortcut=str(i + 1),
+                shortcut=str(place + 1),
                 width="stretch",
             )
 
@@ -243,8 +251,9 @@ class Page(Generic[StateT]):
         )
 
     def _question(self, index: int, question: Any) -> None:
+        order = self._order("check", index, len(question.options))
         chosen = st.radio(
-            question.ask, question.options, index=None, key=self._slot(f"check-{index}"),
+            question.ask, [question.options[i] for i in order], index=None, key=self._slot(f"check-{index}"),
         )  # fmt: skip
         if chosen is not None:
             at = question.options.index(chosen)
@@ -262,6 +271,7 @@ def open_lesson(key: str, model: type[StateT]) -> Page[StateT]:
     if fresh or (set(asked) - set(links.RESERVED) and asked != page.get("link")):
         state, problems = links.read(model, asked)
         st.session_state[page._slot("state")] = state
+        page.put("opened_by", _query(links.write(state)))
         page.put("problems", problems)  # said until the state changes, whatever runs the page again meanwhile
     page._write_link()
     st.markdown(f"# {page.words.question}")

@@ -114,7 +114,7 @@ def _verdict(found: Paths, of_field: bool) -> list[Layer]:
     if found.along["step"].found is None:
         return [Text(x=LEFT, y=TOP, text=f"no eigenvalues: {found.why}", align="left", frame=True, role="warn")]
     rows = (
-        (-1, "text", "arrives from nearby: {percent:+.2f} % a step"),
+        (-1, "text", "arrives from nearby, in the end {percent:+.2f} % a step"),
         (0, "text", "circles, as far as the linear part says"),
         (1, "warn", "leaves the equilibrium: {percent:+.2f} % a step"),
     )

@@ -5,6 +5,7 @@ from scipy import special
 
 from gantoys.maths import LOSSES, normal, optimal_discriminator
 from gantoys.maths.losses import Loss, Part
+from gantoys.pictures.generator_gradients.critic import best_of
 from gantoys.pictures.generator_gradients.state import FURTHEST, NEAREST, ROLES, SAMPLES, GradientState, pair, short
 from gantoys.pictures.sweeps import slider
 from gantoys.stage.channels import Layer
@@ -30,7 +31,8 @@ def losses_scene(state: GradientState) -> Scene:
     q = normal(shift, np.full(len(shift), state.scale))
     places = np.concatenate([shift[:, None] + state.scale * SAMPLES, shift[:, None]], axis=1)
     best = optimal_discriminator(state.p, q, places)
-    rows = [LOSSES[key] for key in state.keys]
+    rows, own = [LOSSES[key] for key in state.keys], best_of(state.loss)
+    centre = own.at(state.p, q, shift[:, None])[:, 0]
     slopes = [row.generator_slope(logits_at(row, best.logit[:, -1])) for row in rows]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = slopes[1] / slopes[0]
@@ -39,7 +41,7 @@ def losses_scene(state: GradientState) -> Scene:
         Readout("sa", f"slope, {a}", _over(slopes[0]), form=".4g", role=ROLES[0]),
         Readout("sb", f"slope, {b}", _over(slopes[1]), form=".4g", role=ROLES[1]),
         Readout("ratio", "second ÷ first", _over(ratio), form=".4g"),
-        Readout("d", "*D*^{*} at *p*_{G}’s mean", _over(best.value[:, -1]), form=".4g", role="disc"),
+        Readout("d", f"{own.name} at *p*_{{G}}’s mean", _over(centre), form=".4g", role="disc"),
         Readout("minus_a", "−*a*", _over(-best.logit[:, -1]), digits=1, visible=False),
     )
     values, slopes_of = [row.generator for row in rows], [row.generator_slope for row in rows]
@@ -47,7 +49,7 @@ def losses_scene(state: GradientState) -> Scene:
         key=f"gradients-losses-{state.against}",
         alt=(
             f"The {short(state.loss)} and the {short(state.other)} loss of the generator and their slopes per logit. "
-            "At the centre of p_G, where D* is {d}, the slopes are {sa} and {sb}."
+            "At the centre of p_G, where the best D says {d}, the slopes are {sa} and {sb}."
         ),
         panels=(
             _panel(state, "the generator’s loss", values, best.logit, column=0, most=LARGEST_VALUE),
@@ -73,10 +75,17 @@ def _panel(
     seen = np.stack(curves)[:, np.abs(DENSE) <= LARGEST_VALUE]
     low, high = max(-most, min(0.0, float(seen.min()))), min(most, max(0.0, float(seen.max())))
     room = 0.08 * (high - low)
-    along = Axis(LOWEST, HIGHEST, "logit *a* of *D*")
+    logit = all(_is_logit(LOSSES[key]) for key in state.keys)
+    along = Axis(LOWEST, HIGHEST, "logit *a* of *D*" if logit else "output *a* of *D*")
     if against_d:
-        along = Axis(0, 1, "*D*(*x*)", ticks=(0, 0.5, 1), tick_labels=("0", "½", "1"))
+        squeezed = "*D*(*x*)" if logit else "σ(*a*), *a* the output of *D*"
+        along = Axis(0, 1, squeezed, ticks=(0, 0.5, 1), tick_labels=("0", "½", "1"))
     return Panel(along, Axis(low - room, high + room, title), tuple(layers), column=column)
+
+
+def _is_logit(row: Loss) -> bool:
+    """Whether the sigmoid of D's output is how likely D takes a point to be real."""
+    return row.optimal is not None and not row.paired and float(row.optimal(np.array(2.0))) == 2.0
 
 
 def _over(rows: Array) -> Swept:

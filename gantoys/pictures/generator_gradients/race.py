@@ -90,7 +90,7 @@ def race_scene(state: GradientState) -> Scene:
         controls=(clock, start),
         readouts=readouts,
         formula=(
-            "*D* = *D*^{*} always,  d mean / d *t* = −∂*L* / ∂ mean;  at *t* = {time}  "
+            "*D* perfect always,  d mean / d *t* = −∂*L* / ∂ mean;  at *t* = {time}  "
             f"{a} JS = {{jsa}},  {b} JS = {{jsb}} nats"
         ),
     )

@@ -1,4 +1,4 @@
-"""p_data, p_G with the arrows its samples feel, D*, and the size of both gradients wherever p_G might stand."""
+"""p_data, p_G with the arrows its samples feel, the best D, and the size of both gradients wherever p_G might stand."""
 
 import json
 import re
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from gantoys.maths import LOSSES, Mixture1D, generator_gradients, normal, optimal_discriminator, parse, sample_gradients
+from gantoys.maths import LOSSES, Mixture1D, generator_gradients, normal, parse, sample_gradients
 from gantoys.maths.compare import Quantity
+from gantoys.pictures.generator_gradients.critic import best_of
 from gantoys.pictures.generator_gradients.state import (
     FURTHEST,
     HIGH,
@@ -85,7 +86,8 @@ def separation_scene(state: GradientState) -> Scene:
     control = slider("shift", "mean of *p*_{G}", NEAREST, FURTHEST, state.shift, count=POSITIONS, role="fake")
     shift = np.asarray(control.values)
     q = normal(shift, np.full(len(shift), state.scale))
-    centre = optimal_discriminator(state.p, q, shift[:, None]).value[:, 0]
+    best = best_of(state.loss)
+    centre = best.at(state.p, q, shift[:, None])[:, 0]
     first, second = _gradients(state, control)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.abs(second / first)
@@ -94,7 +96,7 @@ def separation_scene(state: GradientState) -> Scene:
         Readout("ga", f"gradient, {a}", _over(first), form=".4g", role=ROLES[0]),
         Readout("gb", f"gradient, {b}", _over(second), form=".4g", role=ROLES[1]),
         Readout("ratio", "size, second ÷ first", _over(ratio), form=".4g"),
-        Readout("d", "*D*^{*} at *p*_{G}’s mean", _over(centre), form=".4g", role="disc"),
+        Readout("d", f"{best.name} at *p*_{{G}}’s mean", _over(centre), form=".4g", role="disc"),
     )
     return Scene(
         key="gradients-separation",
@@ -105,12 +107,12 @@ def separation_scene(state: GradientState) -> Scene:
         ),
         panels=(
             _densities(state, q, shift),
-            _judge(state.p, q, shift, centre),
+            _judge(state, q, shift, centre),
             _cliff(state, shift, first, second),
         ),
         controls=(control,),
         readouts=readouts,
-        formula=f"*D* = *D*^{{*}}, frozen:  {_meaning(state.loss, a, 'ga')};  {_meaning(state.other, b, 'gb')}",
+        formula=f"*D* perfect and frozen:  {_meaning(state.loss, a, 'ga')};  {_meaning(state.other, b, 'gb')}",
     )
 
 
@@ -178,17 +180,18 @@ def _pushed(
     ]
 
 
-def _judge(p: Mixture1D, q: Mixture1D, shift: Array, centre: Array) -> Panel:
-    """D*, and its answer at p_G's mean."""
-    x = np.linspace(LOW, HIGH, POINTS)
-    layers = (
-        Rule(at=0.5, role="muted", label="cannot tell: ½"),
+def _judge(state: GradientState, q: Mixture1D, shift: Array, centre: Array) -> Panel:
+    """What the first loss's perfect D says, and its answer at p_G's mean."""
+    x, best = np.linspace(LOW, HIGH, POINTS), best_of(state.loss)
+    layers: list[Layer] = [
         Rule(at=_over(shift), axis="x", role="muted"),
-        Curve(x=x, y=_over(optimal_discriminator(p, q, x).value), role="disc", dashed=True),
+        Curve(x=x, y=_over(best.at(state.p, q, x)), role="disc", dashed=True),
         Points(x=_over(shift[:, None]), y=_over(centre[:, None]), role="disc", size=5, opacity=1),
-    )
-    answer = Axis(0, 1, "[*D*^{*}(*x*)|disc]", ticks=(0, 0.5, 1))
-    return Panel(Axis(LOW, HIGH, "*x*"), answer, layers, row=1, width_ratio=1.2, lecture=False)
+    ]
+    if best.middle is not None:
+        layers.insert(0, Rule(at=best.middle, role="muted", label="both equally likely"))
+    answer = Axis(best.low, best.high, f"[{best.name}|disc]{best.fixed}", ticks=best.ticks)
+    return Panel(Axis(LOW, HIGH, "*x*"), answer, tuple(layers), row=1, width_ratio=1.2, lecture=False)
 
 
 def _cliff(state: GradientState, shift: Array, first: Array, second: Array) -> Panel:
