@@ -1,5 +1,6 @@
 """Films made by hand from closed forms, so that tests of what shows them need no training."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,8 @@ import numpy as np
 from scipy.stats import norm
 
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.film import Film
-from gantoys.runs.film_file import ARROWS, MESH, MESH_LINE, SLOPES, FilmWriter
+from gantoys.runs.film import GROWS, Film
+from gantoys.runs.film_file import ARROWS, ERRORS, MESH, MESH_LINE, OUTER, SLOPES, FilmWriter
 
 Array = np.ndarray
 SMALL: dict[str, Any] = {"steps": 100, "frames": 6, "grid": 12, "shown": 64}
@@ -26,15 +27,33 @@ def write(path: Path, config: TrainConfig, statics: dict[str, Array], frames: li
     return Film.load(writer.finish("done"))
 
 
+def cut(film: Film, frames: int, **fields: Any) -> Film:
+    """The first frames of a film, as one that still grows unless `fields` say otherwise."""
+    grown = {name: getattr(film, name)[:frames] for name in GROWS}
+    return replace(film, **({"status": "running"} | grown | fields))
+
+
 def seen_of_g(config: TrainConfig, mesh: Array) -> dict[str, Array]:
     """The image of a grid of noise; where points come from a law there is none, but D's slopes."""
     many = min(SLOPES, config.shown)
     return {"slopes": np.full((3, many), 0.5)} if config.fake_law else {"mesh": mesh}
 
 
-def numbers(**known: float) -> dict[str, float]:
+def numbers(config: TrainConfig, **known: float) -> dict[str, Any]:
+    """The figures of a frame, and their errors: 0 for JS and V where the config makes them exact."""
     names = ("loss_d", "loss_g", "value", "js", "d_real", "d_fake", "grad_d", "grad_g")
-    return dict.fromkeys(names, 0.5) | known
+    exact = ("value", "js") if config.exact else ()
+    errors = [0.0 if name in exact else 0.01 * (1 + k) for k, name in enumerate(ERRORS)]
+    return {**dict.fromkeys(names, 0.5), "errors": np.array(errors), **known}
+
+
+def cells(config: TrainConfig, low: float, high: float) -> Array:
+    """The edges of the cells on the line: equal ones, and wider ones beyond them unless both laws are fixed."""
+    inner = np.linspace(low, high, 4 * config.grid + 2)
+    if config.fake_law:
+        return inner
+    out = (inner[1] - inner[0]) * 1.1 * np.arange(1, OUTER + 1)
+    return np.concatenate([low - out[::-1], inner, high + out])
 
 
 def line_film(path: Path, **fields: Any) -> Film:
@@ -47,8 +66,8 @@ def line_film(path: Path, **fields: Any) -> Film:
     real = target.sample(config.shown, rng)[:, None]
     low, high = (float(v) for v in target.box)
     room = 0.15 * (high - low)
-    edges = np.linspace(low - room, high + room, 4 * config.grid + 2)
-    x, cell = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
+    edges = cells(config, low - room, high + room)
+    x, cell = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
     if hasattr(target, "kinds"):
         p = np.mean([target.density(x + cell * u) for u in np.linspace(-0.45, 0.45, 10)], axis=0)
     else:
@@ -64,8 +83,8 @@ def line_film(path: Path, **fields: Any) -> Film:
         logits = (0.2 + 0.7 * t) * np.clip(best, -12, 12)
         middle = (p + q) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
-            js = 0.5 * cell * (np.nansum(p * np.log(p / middle)) + np.nansum(q * np.log(q / middle)))
-        value = -cell * np.sum(p * np.logaddexp(0, -logits) + q * np.logaddexp(0, logits))
+            js = 0.5 * (np.nansum(cell * p * np.log(p / middle)) + np.nansum(cell * q * np.log(q / middle)))
+        value = -np.sum(cell * (p * np.logaddexp(0, -logits) + q * np.logaddexp(0, logits)))
         samples = (mean + std * z)[:, None]
         frames.append(
             {
@@ -75,14 +94,15 @@ def line_film(path: Path, **fields: Any) -> Film:
                 "logits": logits,
                 "density": q,
                 **seen_of_g(config, mean + std * np.linspace(-2.5, 2.5, MESH_LINE)[:, None]),
-                **numbers(js=js, value=value),
+                **numbers(config, js=js, value=value),
             }
         )
-    return write(path, config, {"real": real, "grid_x": x, "density_real": p}, frames)
+    return write(path, config, {"real": real, "edges": edges, "density_real": p}, frames)
 
 
-def plane_film(path: Path, **fields: Any) -> Film:
-    """G's points go from a blob at the left to the target's; D is sure at first and gives up at the end."""
+def plane_film(path: Path, *, value: float | None = None, **fields: Any) -> Film:
+    """G's points go from a blob at the left to the target's; D is sure at first and gives up at the end. value: of each
+    frame, V by default."""
     config = config_of(**fields)
     target, rng = config.target(), np.random.default_rng(6)
     real, goal = target.sample(config.shown, rng), target.sample(config.shown, rng)
@@ -101,6 +121,7 @@ def plane_film(path: Path, **fields: Any) -> Film:
         x, y = np.meshgrid((grid_x - low_x) / wide, (grid_y - low_y) / high)
         logits = 6 * (1 - t) * (np.hypot(x - 0.25, y - 0.5) - 0.35) / 0.2
         many = min(ARROWS, config.shown)
+        v = -1.386 + 0.8 * (1 - t) if value is None else value
         frames.append(
             {
                 "step": step,
@@ -108,7 +129,7 @@ def plane_film(path: Path, **fields: Any) -> Film:
                 "arrows": 0.003 * (goal - samples)[:many],
                 "logits": logits,
                 **seen_of_g(config, blob.mean(0) + node * wide * (0.05 + 0.15 * t)),
-                **numbers(js=np.log(2) * (1 - t) + 0.02, value=-1.386 + 0.8 * (1 - t)),
+                **numbers(config, js=np.log(2) * (1 - t) + 0.02, value=v),
             }
         )
     return write(path, config, {"real": real, "grid_x": grid_x, "grid_y": grid_y}, frames)

@@ -223,7 +223,7 @@ def diverged_film(path, config) -> Film:
     writer = FilmWriter(path, config, {n: getattr(writer_of, n) for n in ("real", "grid_x", "grid_y")})
     names = ("step", "samples", "arrows", "logits", "mesh")
     for k in (0, 1):
-        writer.append({n: getattr(writer_of, n)[k] for n in names} | numbers(), 0.1)
+        writer.append({n: getattr(writer_of, n)[k] for n in names} | numbers(config), 0.1)
     return Film.load(writer.finish("diverged", "G's gradient was not finite at step 9."))
 
 
@@ -406,7 +406,7 @@ def test_the_verdict_asks_for_the_seeds_and_shows_what_the_store_has(asked, tmp_
             )
             names = ("step", "samples", "arrows", "logits", "mesh")
             for k in range(len(film)):
-                writer.append({n: getattr(film, n)[k] for n in names} | numbers(), 0.1)
+                writer.append({n: getattr(film, n)[k] for n in names} | numbers(config), 0.1)
             writer.finish("done")
     again = opened(seeds="2")
     (said,) = [m.value for m in again.markdown if "95 % of its draws" in m.value]

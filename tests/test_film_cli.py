@@ -46,7 +46,7 @@ def split_film(path, **fields) -> Film:
                 "arrows": np.zeros((16, 2)),
                 "logits": np.where(grid > 0, 40.0, -40.0) * np.ones((16, 1)),
                 "mesh": np.zeros((MESH, MESH, 2)),
-                **numbers(),
+                **numbers(config),
             }
         )
     return write(path, config, {"real": np.tile([1.0, -1.0], (16, 1)), "grid_x": grid, "grid_y": grid}, frames)
@@ -96,25 +96,25 @@ def test_info_tells_people_the_same(capsys, line, ring):
     film = Film.load(line)
     assert status == 0 and f"{film.value[-1]:.4f} nats, exact" in out and film.config.digest() in out
     assert "noise_dim   1" in out  # what differs from the defaults
-    assert "8, " in run(capsys, "film", "info", ring)[1] and "estimated" in run(capsys, "film", "info", ring)[1]
+    assert "8, " in run(capsys, "film", "info", ring)[1] and "at least" in run(capsys, "film", "info", ring)[1]
 
 
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"loss": "wasserstein", "gp": 1.0}, "-loss of D  -0.5000, an estimate of W1"),
-        ({"loss": "wasserstein", "clip": 0.1}, "-loss of D  -0.5000, W1 up to an unknown factor"),
-        ({"loss": "wasserstein", "r1": 1.0}, "-loss of D  -0.5000\n"),
-        ({"loss": "hinge"}, "-loss of D  -0.5000\n"),
-        ({"loss": "f-tv"}, "-loss of D  -0.5000, the total variation, from below"),
+        ({"loss": "wasserstein", "gp": 1.0}, "-loss of D  0.5000 ± 0.0600, an estimate of W1"),
+        ({"loss": "wasserstein", "clip": 0.1}, "-loss of D  0.5000 ± 0.0600, W1 up to an unknown factor"),
+        ({"loss": "wasserstein", "r1": 1.0}, "-loss of D  0.5000 ± 0.0600\n"),
+        ({"loss": "hinge"}, "-loss of D  0.5000 ± 0.0600\n"),
+        ({"loss": "f-tv"}, "-loss of D  0.5000 ± 0.0600, the total variation, from below"),
     ],
 )
 def test_info_names_no_value_of_a_critic_that_tells_no_probability(capsys, tmp_path, fields, says):
-    plane_film(tmp_path / "critic.film", **fields)
+    plane_film(tmp_path / "critic.film", value=0.5, **fields)
     out = run(capsys, "film", "info", tmp_path / "critic.film")[1]
     assert says in out and "V(D, G)" not in out
     final = json.loads(run(capsys, "film", "info", tmp_path / "critic.film", "--json")[1])["final"]
-    assert final["value"] is None and final["estimates"] == says.partition(", ")[2].strip()
+    assert final["value"] is None and final["worth"] == 0.5 and final["estimates"] == says.partition(", ")[2].strip()
     plane_film(tmp_path / "least.film", loss="least-squares")
     assert "V(D, G)" in run(capsys, "film", "info", tmp_path / "least.film")[1]
 
@@ -186,7 +186,7 @@ def test_where_d_cannot_tell_a_gif_shows_the_ground(tmp_path):
     film = split_film(tmp_path / "a.film")
     flat = {name: getattr(film, name)[0] for name in ("step", "samples", "arrows", "mesh")}
     statics = {name: getattr(film, name) for name in ("real", "grid_x", "grid_y")}
-    row = flat | {"logits": np.zeros((16, 16)), **numbers()}
+    row = flat | {"logits": np.zeros((16, 16)), **numbers(film.config)}
     half = write(tmp_path / "b.film", film.config, statics, [row])
     for look, ground in (("light", WHITE), ("dark", (15, 20, 26))):
         assert gif.write_gif(half, tmp_path / "b.gif", size=160, look=look) == 1
@@ -199,8 +199,8 @@ def test_a_gif_on_the_line_has_the_densities_and_d_at_their_heights(tmp_path, li
     gif.write_gif(film, tmp_path / "a.gif", size=400)
     pictures, _, _ = frames_of(tmp_path / "a.gif")
     assert len(pictures) == len(film)
-    low = film.grid_x[0] - (film.grid_x[1] - film.grid_x[0]) / 2
-    per_unit = 400 / ((film.grid_x[1] - film.grid_x[0]) * len(film.grid_x))
+    low, high = film.room
+    per_unit = 400 / (high - low)
 
     def row_of(picture, x, colour, top, bottom):
         """Where in that part of the picture the column at x comes nearest to the colour; the middle of equals."""

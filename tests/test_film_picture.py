@@ -7,6 +7,7 @@ from films import line_film, plane_film
 from gantoys.maths.points import from_points
 from gantoys.pictures.film import film_scene
 from gantoys.pictures.film_parts import around, arrow_scale, nice
+from gantoys.runs.film import GROWS
 from gantoys.runs.film_file import ARROWS, MESH, FilmWriter
 from gantoys.stage.layers import Area, Arrows, Bars, Curve, Heatmap, Points, Rule, Text
 from gantoys.stage.pack import pack
@@ -55,16 +56,16 @@ def ring(folder):
 @pytest.mark.parametrize(
     ("make", "fields", "readouts"),
     [
-        (plane_film, {}, ["modes", "quality", "v"]),
-        (plane_film, {"loss": "wasserstein"}, ["modes", "quality", "js"]),
-        (plane_film, {"toy": "moons"}, ["js", "v"]),
-        (plane_film, {"toy": "circles", "loss": "hinge"}, ["js", "loss_d", "loss_g"]),
-        (plane_film, {"toy": str(from_points(HEART)), "loss": "least-squares"}, ["js", "v"]),
-        (plane_film, {"toy": UNEVEN}, ["modes", "quality", "v"]),
+        (plane_film, {}, ["modes", "quality", "v", "v-band"]),
+        (plane_film, {"loss": "wasserstein"}, ["modes", "quality", "js", "v", "v-band"]),
+        (plane_film, {"toy": "moons"}, ["js", "v", "v-band"]),
+        (plane_film, {"toy": "circles", "loss": "hinge"}, ["js", "v", "v-band"]),
+        (plane_film, {"toy": str(from_points(HEART)), "loss": "least-squares"}, ["js", "v", "v-band"]),
+        (plane_film, {"toy": UNEVEN}, ["modes", "quality", "v", "v-band"]),
         (line_film, {}, ["js", "v", "shortfall", "modes"]),
         (line_film, {"toy": "uniform"}, ["js", "v", "shortfall"]),
-        (line_film, {"loss": "wasserstein"}, ["js", "modes"]),
-        (line_film, {"toy": str(from_points(HEART[:, 0])), "loss": "f-kl"}, ["js", "v", "shortfall"]),
+        (line_film, {"loss": "wasserstein"}, ["js", "v", "modes"]),
+        (line_film, {"toy": str(from_points(HEART[:, 0])), "loss": "f-kl"}, ["js", "v", "v-band", "shortfall"]),
     ],
 )
 def test_every_target_and_loss_has_a_picture_that_can_be_sent(tmp_path, make, fields, readouts):
@@ -116,11 +117,15 @@ def test_the_value_ledger_adds_up_at_every_step(line):
     assert {r.kind for r in scene.readouts if r.key != "modes"} == {"exact"}
 
 
-def test_numbers_from_points_are_called_estimated(tmp_path, ring):
+def test_numbers_from_points_are_told_with_their_band_or_as_bounds(tmp_path, ring):
     wide = line_film(tmp_path / "wide.film", noise_dim=3)
     for film in (wide, ring):
         scene = scene_of(film)
-        assert {r.kind for r in scene.readouts if r.key in ("js", "v", "shortfall")} == {"estimated"}
+        known = {r.key: r for r in scene.readouts}
+        kinds = {key: readout.kind for key, readout in known.items()}
+        assert kinds["v"] == "estimated" and {kinds.get(k) for k in ("js", "shortfall")} <= {"lower bound", None}
+        # two standard errors on either side
+        assert np.allclose(rows(known[known["v"].band].value), 2 * film.error("value"))
 
 
 def test_a_critic_is_not_compared_with_the_best_d(tmp_path):
@@ -218,9 +223,9 @@ def test_only_new_frames_are_sent_while_a_film_grows(tmp_path, make, options):
 def test_the_axis_of_v_follows_the_data(tmp_path, shift):
     film = plane_film(tmp_path / "a.film")
     writer = FilmWriter(tmp_path / "b.film", film.config, {n: getattr(film, n) for n in ("real", "grid_x", "grid_y")})
-    names = ("samples", "arrows", "logits", "mesh", "loss_d", "loss_g", "js", "d_real", "d_fake", "grad_d", "grad_g")
+    names = set(GROWS) - {"value", "density", "slopes", *GROWS[GROWS.index("moment") :]}
     for k in range(len(film)):
-        row = {n: getattr(film, n)[k] for n in ("step", *names)}
+        row = {n: getattr(film, n)[k] for n in names}
         writer.append(row | {"value": film.value[k] + shift}, 0.0)
     scene = scene_of(type(film).load(writer.finish("done")))
     axis = panel_of(scene, labelled(scene, "*V*")).y

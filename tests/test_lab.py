@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
-from films import config_of, line_film, plane_film
+from films import config_of, cut, line_film, plane_film
 from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
@@ -216,8 +216,8 @@ def test_before_a_training_the_target_is_shown_alone(toy: str) -> None:
 def test_seeds_share_a_clock_and_one_that_is_behind_shows_its_last_picture(tmp_path: Path) -> None:
     config = config_of(seeds=4)
     film = plane_film(tmp_path / "a.film")
-    short = _cut(film, 3, "running")
-    diverged = _cut(film, 2, "diverged")
+    short = cut(film, 3, status="running")
+    diverged = cut(film, 2, status="diverged")
     picture = seeds_scene([film, short, diverged, None], film.step[-1], name="a")
     assert len(picture.panels) == config.seeds and len(np.asarray(picture.controls[0].values)) == len(film)
     rows = [np.asarray(layer.x.rows["step"]) for p in picture.panels for layer in p.layers if layer.role == "fake"]
@@ -236,12 +236,6 @@ def test_seeds_on_the_line_are_densities(films: tuple[Film, Film]) -> None:
     assert len(picture.panels) == 16 and picture.append_from == 2 and pack(picture)
     with pytest.raises(ValueError, match="no seed has a picture"):
         seeds_scene([None, None], 0, name="a")
-
-
-def _cut(film: Film, frames: int, status: str) -> Film:
-    grown = ("step", "samples", "arrows", "logits", "mesh", "density", "loss_d", "loss_g", "value", "js", "d_real",
-             "d_fake", "grad_d", "grad_g")  # fmt: skip
-    return replace(film, status=status, **{name: getattr(film, name)[:frames] for name in grown})
 
 
 # --- presets ------------------------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ FILM = Film.load(START_FILM)
 
 def test_the_scores_are_those_of_the_points_nearest_to_the_step() -> None:
     found = {row.reference.metric: row for row in scores(FILM, 3000)}
-    assert tuple(found) == MODE_KEYS + SAMPLE_KEYS
+    assert tuple(found) == (*MODE_KEYS, "js", *SAMPLE_KEYS)
     fake, real = FILM.samples[-1][:POINTS].astype(float), FILM.real[:POINTS].astype(float)
     report = mode_report(fake, FILM.config.target())
     assert found["modes"].value == report.modes and found["high_quality"].value == report.quality
-    for key in ("js", "frechet", "precision", "coverage"):
+    assert found["js"].value == FILM.js[-1] and found["js"].label == METRICS["js"].label
+    for key in ("frechet", "precision", "coverage"):
         assert found[key].value == METRICS[key].function(real, fake)
         assert found[key].label == METRICS[key].label
     early = {row.reference.metric: row.value for row in scores(FILM, 1)}

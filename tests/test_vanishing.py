@@ -47,7 +47,7 @@ def known_film(path: Path, apart: float) -> Film:
     x, h = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
     fields = {f.name: np.zeros(f.shape) for f in frame_fields(config)}
     fields |= {"density": np.diff(norm.cdf(edges, apart)) / h, "logits": apart**2 / 2 - apart * x}
-    statics = {"real": np.zeros((config.shown, 1)), "grid_x": x, "density_real": np.diff(norm.cdf(edges)) / h}
+    statics = {"real": np.zeros((config.shown, 1)), "edges": edges, "density_real": np.diff(norm.cdf(edges)) / h}
     writer = FilmWriter(path, config, statics)
     writer.append(fields, 0.0)
     return Film.load(writer.finish("done"))

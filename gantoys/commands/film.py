@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from gantoys.commands.output import json_option, show
+from gantoys.maths.losses import LOSSES
 from gantoys.pictures.film import film_scene
 from gantoys.pictures.film_parts import target_name
+from gantoys.runs.critics import estimates
 from gantoys.runs.film import ERRORS_BELOW, Film
 from gantoys.service.gif import SIZES, SPEEDS, write_gif
 from gantoys.service.gif_pictures import LOOKS
@@ -34,6 +36,9 @@ def info(path: str, as_json: bool) -> None:
     """What a film holds: its config, how the run ended, the last figures, its size and its digest."""
     held = _load(path)
     result: dict[str, Any] = summary(held, path) | {"seed": held.seed, "bytes": Path(path).stat().st_size}
+    result["final"] |= {"estimates": estimates(held.config), "worth": None}
+    if not held.tells:  # V is made of probabilities, and this critic tells none
+        result["final"] |= {"worth": result["final"]["value"], "value": None}
 
     def table() -> str:
         last, modes = result["final"], result["modes"]
@@ -47,7 +52,7 @@ def info(path: str, as_json: bool) -> None:
         if len(held):
             rows += [
                 ("losses", f"D {_banded(held, 'loss_d')}, G {_banded(held, 'loss_g')}"),
-                ("V(D, G)" if held.tells else "D's worth", _banded(held, "value") + (" nats" if held.tells else "")),
+                ("V(D, G)", _banded(held, "value")) if held.tells else ("-loss of D", _worth(held)),
                 ("JS", f"{last['js']:.4f} nats, exact" if held.exact else f"at least {last['js']:.4f} nats"),
             ]
         if modes:
@@ -62,10 +67,19 @@ def info(path: str, as_json: bool) -> None:
     show(result, as_json, table)
 
 
+def _worth(film: Film) -> str:
+    """What a D that tells no probability maximises, and what that estimates."""
+    of = estimates(film.config)
+    return _banded(film, "value") + (f", {of}" if of else "")
+
+
 def _banded(film: Film, name: str) -> str:
     """A figure of the last frame: exact, or with the band in which it lies 19 times of 20."""
-    value = f"{float(getattr(film, name)[-1]):.4f}"
-    return f"{value}, exact" if film.is_exact(name) else f"{value} ± {ERRORS_BELOW * float(film.error(name)[-1]):.4f}"
+    told = f"{float(getattr(film, name)[-1]):.4f}"
+    if not film.is_exact(name):
+        told += f" ± {ERRORS_BELOW * float(film.error(name)[-1]):.4f}"
+    unit = LOSSES[film.config.loss].unit
+    return told + (f" {unit}" if unit else "") + (", exact" if film.is_exact(name) else "")
 
 
 @film.command("show")

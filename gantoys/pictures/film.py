@@ -3,7 +3,6 @@
 import numpy as np
 from pydantic import Field
 
-from gantoys.maths.losses import LOSSES
 from gantoys.metrics.modes import PERFECT_QUALITY, has_modes
 from gantoys.pictures.film_line import line_scene
 from gantoys.pictures.film_moments import moments_scene

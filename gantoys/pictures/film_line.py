@@ -106,7 +106,6 @@ def _judge(showing: Showing, x: Array) -> tuple[Layer, ...]:
     trained = showing.surface()
     if not film.tells:
         return Rule(at=0.5, role="muted", label="its middle"), Curve(x=x, y=trained, role="disc", label="critic")
-    half = Rule(at=0.5, role="muted", label="cannot tell: 1/2")
     best = showing.row(film.best)
     return (
         Rule(at=0.5, role="muted", label="cannot tell: 1/2"),

@@ -104,7 +104,7 @@ def moments_scene(film: Film, moment: int, *, name: str, autoplay: bool = False)
     """
     slow = Slow(film)
     panels = _line(slow) if film.config.dim == 1 else _plane(slow)
-    unit = " nats" if film.tells else ""
+    unit = f" {LOSSES[film.config.loss].unit}".rstrip()
     return Scene(
         key="film-moments",
         alt=(
@@ -132,7 +132,7 @@ def _readouts(slow: Slow) -> tuple[Readout, ...]:
                        visible=visible)  # fmt: skip
 
     says, count = "*D*" if film.tells else "critic", max(JUDGED, film.config.shown)
-    unit = "nats" if film.tells else ""
+    unit = LOSSES[film.config.loss].unit
     return (
         number("loss_d", "loss of *D*", film.loss_d, "disc", unit),
         number("loss_g", "loss of *G*", film.loss_g, "fake", unit),

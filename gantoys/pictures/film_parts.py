@@ -2,7 +2,7 @@
 steps."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from gantoys.maths.losses import LOSSES
 from gantoys.maths.toys import Sampler
 from gantoys.metrics.modes import has_modes
 from gantoys.pictures.lab_frames import mode_reports
+from gantoys.runs.critics import estimates
 from gantoys.runs.film import ERRORS_BELOW, Film
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Rule, Text
@@ -52,9 +53,7 @@ class Showing:
 
     def surface(self) -> Swept:
         """What D says on the grid; computed for the frames that are sent only."""
-        film = self.film
-        part = replace(film, logits=film.logits[self.behind :], step=film.step[self.behind :])
-        return Swept({"step": part.surface})
+        return Swept({"step": self.film.surfaces(min(self.behind, len(self.film)))})
 
     def clock(self) -> Control:
         """The control that plays the film."""
@@ -132,15 +131,18 @@ class Showing:
         """V of each frame; of a critic that tells no probability, what it is worth."""
         if self.film.tells:
             return self.figure("value", "*V*(*D*, *G*)", "disc", key="v", digits=digits)
-        return self.figure("value", worth(self.film), "disc", key="v", digits=digits, unit="")
+        unit = LOSSES[self.film.config.loss].unit
+        return self.figure("value", worth(self.film), "disc", key="v", digits=digits, unit=unit)
 
 
 def worth(film: Film) -> str:
-    """What a critic that tells no probability maximises, by name: an estimate of W1 where its slope is held."""
-    held = any(getattr(film.config, name) for name in ("gp", "clip", "spectral_norm"))
-    if LOSSES[film.config.loss].lipschitz and held:
-        return "critic’s estimate of *W*_{1}"
-    return "−loss of *D*, its own unit"
+    """What a D that tells no probability maximises, by name."""
+    named = {
+        "an estimate of W1": "*W*_{1}, estimated by the critic",
+        "W1 up to an unknown factor": "*W*_{1} × an unknown factor",
+        "the total variation, from below": "total variation, from below",
+    }
+    return named.get(estimates(film.config), "−loss of *D*, bare")
 
 
 def ledger_panel(showing: Showing, *, row: int, rows: int = 1) -> Panel:
@@ -149,7 +151,7 @@ def ledger_panel(showing: Showing, *, row: int, rows: int = 1) -> Panel:
     best = 2 * film.js.astype(float) - LOG4
     name = "−log 4 + 2 JS: the best *D*" if film.exact else "the best *D*, at least"
     layers = (
-        Rule(at=-LOG4, role="muted", label="−log 4: *p*_{G} = *p*_{data}"),
+        Rule(at=-LOG4, role="muted", label="−log 4: a coin’s value"),
         Area(x=showing.steps, y=film.value.astype(float), base=best, role="disc", opacity=0.22),
         Curve(x=showing.steps, y=best, role="theory", label=name),
         showing.curve(film.value, "disc", "*V*(*D*, *G*)"),

@@ -54,15 +54,18 @@ def _with_ledger(scene: Scene, showing: Showing) -> Scene:
 
 
 def _losses(showing: Showing, row: int) -> Panel:
-    """What both players minimise over the steps, and what that is if D cannot tell; a critic has no such level."""
+    """What both players minimise over the steps, and what the losses come to where D takes all for equally likely.
+
+    No such line for a critic that is fixed up to a constant only, whose losses have no such place.
+    """
     film = showing.film
     loss = LOSSES[film.config.loss]
     blind = np.array([loss.neutral])
     levels: list[float] = []
     layers: list[Layer] = []
-    if film.tells:
+    if film.tells or loss.paired:
         levels = [float(f(blind, blind)[0]) + 0.0 for f in (loss.discriminator_loss, loss.generator_loss)]
-        words = (f"{levels[0]:.3f}: *D* cannot tell", f"{levels[1]:.3f}")
+        words = (f"{levels[0]:.3f}: a coin’s loss", f"{levels[1]:.3f}")
         layers += [Rule(at=x, role=r, label=w) for x, r, w in zip(levels, ("disc", "fake"), words, strict=True)]
     layers.append(showing.curve(film.loss_d, "disc", "loss of *D*"))
     layers.append(showing.curve(film.loss_g, "fake", "loss of *G*"))
@@ -80,7 +83,7 @@ def losses_name(film: Film) -> str:
 
 
 def _loss_readouts(showing: Showing) -> tuple[Readout, ...]:
-    unit = "nats" if showing.film.tells else ""
+    unit = LOSSES[showing.film.config.loss].unit
     return (
         *showing.figure("loss_d", "loss of *D*", "disc", unit=unit),
         *showing.figure("loss_g", "loss of *G*", "fake", unit=unit),

@@ -17,7 +17,7 @@ from gantoys.runs.moments import schedule
 
 Array = np.ndarray
 _EMPTY = {name: frozen(np.empty(0, "<f4")) for name in ("grid_y", "edges", "density_real")}
-_GROWS = (
+GROWS = (
     "step", "samples", "arrows", "logits", "mesh", "slopes", "density", "loss_d", "loss_g", "value", "js", "d_real",
     "d_fake", "grad_d", "grad_g", "errors", "moment", "seen", "said", "told", "eigenvalues", "step_eigenvalues",
 )  # fmt: skip
@@ -131,20 +131,24 @@ class Film:
         often a factor) only: then 1/2 stands for the middle between its means on real and on generated points, and it
         is squeezed by its own spread over the grid.
         """
-        out = np.empty(self.logits.shape, np.float32)
+        return self.surfaces(0)
+
+    def surfaces(self, first: int) -> Array:
+        """`surface` of the frames from `first` on alone."""
+        out = np.empty((len(self) - first, *self.logits.shape[1:]), np.float32)
         begins = sorted({0, *(c.step for c in self.config.changes if c.field == "loss")})
         for begin, end in zip(begins, [*begins[1:], np.inf], strict=True):
-            here = (self.step >= begin) & (self.step < end)
-            a = self.logits[here].astype(np.float32)
+            frames = first + np.flatnonzero((self.step[first:] >= begin) & (self.step[first:] < end))
+            a = self.logits[frames].astype(np.float32)
             told = probability(LOSSES[self.config.at(begin).loss], a)
-            out[here] = told if told is not None else self.squeezed(a, here)
+            out[frames - first] = told if told is not None else self.squeezed(a, frames)
         return out
 
     def squeezed(self, critic: Array, frames: Array) -> Array:
         """What a critic says (k, ...) in some of the `frames`, a choice of k, in [0, 1] as `surface` shows it."""
-        grid = self.logits[frames].reshape(len(critic), -1).astype(np.float32)
+        grid = self.logits[frames].astype(np.float32)
         middle = (self.d_real[frames] + self.d_fake[frames]).astype(np.float32) / 2
-        spread = np.maximum(grid.std(1), np.float32(1e-12))
+        spread = np.maximum(grid.std(tuple(range(1, grid.ndim))), np.float32(1e-12))
         middle, spread = (a.reshape(-1, *[1] * (critic.ndim - 1)) for a in (middle, spread))
         # tanh does not overflow where exp would
         return np.asarray(0.5 + 0.5 * np.tanh((critic - middle) / (2 * spread)))
@@ -160,7 +164,7 @@ class Film:
         if new.config != self.config or new.member != self.member or new.first != self.first + len(self):
             raise ValueError("these frames do not follow on this film")
         grown: dict[str, Any] = {
-            name: frozen(np.concatenate([getattr(self, name), getattr(new, name)])) for name in _GROWS
+            name: frozen(np.concatenate([getattr(self, name), getattr(new, name)])) for name in GROWS
         }
         return replace(self, **grown, seconds=new.seconds, status=new.status, message=new.message)
 
