@@ -366,7 +366,8 @@ def test_the_kept_generator_makes_the_points_of_the_film(tmp_path: Path) -> None
         x = np.where(x > 0, x, 0.2 * x)
     x = x @ w[f"g.w{config.layers}"] + w[f"g.b{config.layers}"]
     # single precision on both sides, and the film keeps half precision at most
-    assert np.allclose(x, np.asarray(last.arrays["samples"], float), atol=2e-3)  # type: ignore[union-attr]
+    shown = np.asarray(last.arrays["samples"], float)  # type: ignore[union-attr]
+    assert np.allclose(x[: len(shown)], shown, atol=2e-3)
     assert np.ptp(x) > 0.1
 
 

@@ -188,16 +188,20 @@ def test_only_losses_with_a_place_for_a_coin_have_its_line_and_only_logarithms_a
     assert {r.unit for r in picture.readouts if r.key in ("loss_d", "loss_g")} == {unit}
     if loss in ("wasserstein", "hinge", "f-tv", "relativistic"):
         assert not [x for x in picture.layers() if isinstance(x, Rule) and "coin’s value" in x.label]
-        assert "v" not in {r.key for r in picture.readouts}
+        assert "*V*" not in next(r.label for r in picture.readouts if r.key == "v")
 
 
 def test_in_the_plane_too_the_ledger_adds_up_in_every_frame(films: tuple[Film, Film]) -> None:
     picture = lab_scene(films[1], LabState(), name="a")
-    js, gap, v = (
+    js, gap, v, band = (
         np.asarray(next(r for r in picture.readouts if r.key == key).value.rows["step"])
-        for key in ("js", "shortfall", "v")
+        for key in ("js", "shortfall", "v", "v-band")
     )
-    assert v == pytest.approx(-np.log(4) + 2 * js - gap, abs=1e-6) and "{shortfall" in picture.formula
+    # from below, as JS is
+    assert (
+        gap == pytest.approx(np.maximum(0, 2 * js - np.log(4) - v - band), abs=1e-6) and "{shortfall" in picture.formula
+    )
+    assert {r.kind for r in picture.readouts if r.key in ("js", "shortfall")} == {"lower bound"} and gap.max() > 0
 
 
 def test_a_piece_of_a_growing_film_carries_the_new_frames_only(films: tuple[Film, Film]) -> None:

@@ -125,7 +125,7 @@ def test_d_alone_becomes_the_best_discriminator_and_v_rises_to_its_bound(seed: i
     bound = -np.log(4) + 2 * float(divergences(p, q, ("js",))["js"].value)
     x = View.of(config).grid_x
     best = optimal_discriminator(p, q, x).value
-    weight = (p.density(x) + q.density(x)) * (x[1] - x[0])
+    weight = (p.density(x) + q.density(x)) * np.diff(View.of(config).edges)
     assert abs(weight.sum() - 2) < 0.01, "nearly all of both laws is in the picture"
     missed, short = [], []
     for _, arrays in frames:

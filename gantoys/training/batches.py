@@ -34,6 +34,14 @@ def torch_generator(source: np.random.SeedSequence) -> torch.Generator:
     return torch.Generator().manual_seed(int(source.generate_state(1, np.uint64)[0]) >> 1)
 
 
+def noise_of(config: TrainConfig, n: int, generator: torch.Generator) -> Tensor:
+    """Noise for n generated points, (n, noise_dim), of the config's kind."""
+    shape = n, config.noise_dim
+    if config.noise == "uniform":
+        return torch.rand(shape, generator=generator) * 2 - 1
+    return torch.randn(shape, generator=generator)
+
+
 class Points:
     """Draws of one law as torch wants them."""
 

@@ -11,11 +11,14 @@ from torch import Tensor
 
 from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
-from gantoys.training.batches import WEIGHTS, Batches, Move, entropy, torch_generator
+from gantoys.runs.film_file import POPULATION
+from gantoys.training.batches import PICTURES, WEIGHTS, Batches, Move, entropy, noise_of, torch_generator
 from gantoys.training.closed_form import ClosedForm, covers
 from gantoys.training.networks import Network, discriminator_network, generator_network
 from gantoys.training.player import Player
 from gantoys.training.reference import Reference
+
+STATISTICS = 12  # which of the pictures' random numbers batch normalisation takes its statistics from
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Game:
         self.g, self.d = player(g, 0), player(d, 1)
         self.average = self.g.theta.clone() if config.ema else None
         self.taken = 0
+        self._population: Tensor | None = None
         segments = [config.at(step) for step in sorted({0, *(c.step for c in config.changes)})]
         self._closed = closed
         self.autograd = not all(self._is_closed(c) for c in segments)  # whether a step of the run will need it
@@ -174,18 +178,27 @@ class Game:
         """G's numbers as it is shown: their running average where the config keeps one."""
         return self.average if self.average is not None else self.g.theta
 
-    def settle(self, z: Tensor) -> None:
-        """Let batch normalisation take its statistics from z (S, n, noise_dim): those of a whole population, as G is
-        now. Moves, which use the statistics of their batch, do not meet them."""
-        if self.g.network.normalised:
-            self.g.network.settle(self.shown, z, self.g.memory)
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Let batch normalisation take its statistics from a whole population of points, as G is now: with them single
+        points are shown. Moves use the statistics of their batch and do not meet them."""
+        if not self.g.network.normalised:
+            return
+        if self._population is None:
+            drawn = [
+                noise_of(self.config, POPULATION, torch_generator(entropy(seed, 0, PICTURES, STATISTICS)))
+                for seed in self.seeds
+            ]
+            self._population = torch.stack(drawn).to(self.g.theta)
+        self.g.network.settle(self.shown, self._population, self.g.memory)
 
     def generated(self, z: Tensor) -> Tensor:
         """The points of z (S, n, noise_dim) as G is shown."""
         return self.g.network(self.shown, z, self.g.memory)[0]
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that decides what comes next, as copies."""
+        """All that decides what comes next and what is shown, as copies."""
+        self.settle()
         return {name: t.detach().cpu().numpy().copy() for name, t in self._tensors().items()} | {
             "step": np.array(self.taken, np.int64)
         }

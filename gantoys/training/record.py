@@ -32,7 +32,7 @@ from gantoys.runs.film_file import (
 )
 from gantoys.runs.moments import MOMENTS
 from gantoys.training import line
-from gantoys.training.batches import PICTURES, entropy, torch_generator
+from gantoys.training.batches import PICTURES, entropy, noise_of, torch_generator
 from gantoys.training.closed_form import ClosedForm
 from gantoys.training.fixed_law import FixedLaw
 from gantoys.training.game import Game, Moment
@@ -115,8 +115,7 @@ def _drawn(config: TrainConfig, n: int, seed: int, use: int) -> tuple[Array, Ten
     """n real points (n, d) and noise for as many generated ones (n, noise_dim), others for each use."""
     rng = np.random.default_rng(entropy(seed, 0, PICTURES, 2 * use))
     generator = torch_generator(entropy(seed, 0, PICTURES, 2 * use + 1))
-    shape, uniform = (n, config.noise_dim), config.noise == "uniform"
-    noise = torch.rand(shape, generator=generator) * 2 - 1 if uniform else torch.randn(shape, generator=generator)
+    noise = noise_of(config, n, generator)
     return config.target().sample(n, rng).reshape(n, -1), noise
 
 
@@ -196,8 +195,8 @@ class Recorder:
         """The picture of each seed now. gradients: whether moves have been made whose gradients can be told. moment:
         what happens, in slow motion; none is a whole picture."""
         game, found = self.game, []
+        game.settle()
         with torch.no_grad():
-            game.settle(self.noise)
             taken = self._taken()
         population, shown = taken["samples"], game.config.shown
         taken["samples"] = population[:, :shown].contiguous()
