@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from gantoys.maths.losses import LOSSES
+from gantoys.maths.losses import LOSSES, probability
 from gantoys.maths.toys import Sampler
 from gantoys.metrics.modes import has_modes
 from gantoys.pictures.lab_frames import mode_reports
+from gantoys.runs.config import TrainConfig
 from gantoys.runs.critics import estimates
 from gantoys.runs.film import ERRORS_BELOW, Film
 from gantoys.stage.channels import Layer
@@ -143,6 +144,22 @@ def worth(film: Film) -> str:
         "the total variation, from below": "total variation, from below",
     }
     return named.get(estimates(film.config), "−loss of *D*, bare")
+
+
+def drawn(config: TrainConfig) -> str:
+    """What the pictures of a run show instead of what one might expect, in sentences; "" where there is nothing."""
+    told = []
+    if config.ema:
+        told.append("Points and figures are those of the averaged G, which does not train; D meets G itself.")
+    if config.pac > 1:
+        told.append(f"D judges {config.pac} points together: its ground is what it says of {config.pac} copies of one.")
+    if config.minibatch_kernels or config.minibatch_std:
+        told.append("D compares the points of a batch: its ground is for one point among a batch of generated ones.")
+    if config.instance_noise:
+        told.append("D learns on points with noise; its ground and V are for points without.")
+    if probability(LOSSES[config.loss], np.zeros(1)) is None:
+        told.append("The critic tells no probability: its ground is coloured from below to above its middle.")
+    return " ".join(told)
 
 
 def ledger_panel(showing: Showing, *, row: int, rows: int = 1) -> Panel:

@@ -52,8 +52,8 @@ def _pacgan(toy: str, pac: int) -> TrainConfig:
 
 _RING, _GRID = "ring(8,radius=1,std=0.01)", "grid(5,spacing=2,std=0.05)"
 _DIFFERENCES = (
-    "each seed has its own 2,500 noise points for the evaluation (the paper: the same in all runs); batch normalisation "
-    "is shown with the statistics of 4,096 points; PyTorch in place of Theano"
+    "each seed has its own 2,500 noise points for the evaluation (the paper: the same in all runs); batch "
+    "normalisation is shown with the statistics of 4,096 points; PyTorch in place of Theano"
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gantoys.pictures.film_parts import drawn
 from gantoys.pictures.lab_presets import LAB_PRESETS, preset_of
 from gantoys.pictures.lab_state import LabState
 from gantoys.runs.causes import cure
@@ -23,7 +24,8 @@ def line(page: Page[LabState], player: Player) -> str:
         return f":red[{frame._literal(_sentence(str(page.get('trouble'))))}.]"
     found = None if player.running or player.side_by_side else help_for(player.film)
     after = f"Try: *{found[2]}.*" if found is not None else _shows(player)
-    return " ".join(part for part in (_standing(page, player), _difference(player), after) if part)
+    shown = drawn(player.screen.config) if player.screen.begun else ""
+    return " ".join(part for part in (_standing(page, player), _difference(player), after, shown) if part)
 
 
 def _standing(page: Page[LabState], player: Player) -> str:

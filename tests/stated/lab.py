@@ -1,6 +1,8 @@
+from gantoys.runs.film_file import JUDGED, POPULATION
 from tests.stated import GIVEN, HELD, Row
 from tests.stated.by_hand import LOG2, LOG4, value
 from tests.stated.optimal_discriminator import value_of_equals
+from tests.stated.start import BAND
 
 
 def at_most_nothing() -> None:
@@ -14,6 +16,9 @@ ROWS: list[Row] = [
         "what 19 of 20 perfect generators score",
         HELD("test_lab_metrics.py::test_points_of_the_target_are_told_as_perfect_and_noise_is_not"),
     ),
+    ("what 4,096 points of either kind are sure of", lambda: (POPULATION,)),
+    ("with the band in which it lies 19 times of 20", BAND),
+    ("those of 2,048 points of either kind", lambda: (JUDGED,)),
     ("$2 \\log 2 = 1.386$", lambda: (2, 2 * LOG2)),
     ("$\\log 2 = 0.693$", lambda: (LOG2,)),
     ("falls to almost 0", GIVEN),

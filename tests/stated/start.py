@@ -1,5 +1,8 @@
+from gantoys.runs.film_file import JUDGED
 from gantoys.runs.presets import START
-from tests.stated import GIVEN, Row
+from tests.stated import GIVEN, HELD, Row
+
+BAND = HELD("test_record.py::test_the_bands_of_losses_and_of_v_hold_as_often_as_they_say")
 
 
 def settings() -> tuple[float, ...]:
@@ -10,6 +13,8 @@ def settings() -> tuple[float, ...]:
 
 ROWS: list[Row] = [
     ("two hidden layers of 128 units each, trained for 3,000 steps", settings),
+    ("estimated from 2,048 points of either kind", lambda: (JUDGED,)),
+    ("with the band in which it lies 19 times of 20", BAND),
     ("After some 200 steps", GIVEN),
     ("After 3,000 steps", lambda: (START.steps,)),
 ]
