@@ -10,12 +10,15 @@ from gantoys.pictures.film_parts import (
     around,
     arrow_scale,
     arrow_words,
+    counted,
+    edge_of_grid,
     js_axis,
     lines,
     shares,
     target_name,
     tells,
 )
+from gantoys.runs.span import span
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Arrows, Curve, Rule
 from gantoys.stage.scene import Axis, Panel, Readout, Scene, Swept
@@ -32,17 +35,16 @@ def line_scene(showing: Showing, *, arrows: bool = False, mesh: bool = False) ->
     """The scene of a film on the line, as `gantoys.pictures.film.film_scene` makes it."""
     film = showing.film
     x = film.grid_x.astype(float)
-    half = (x[1] - x[0]) / 2
-    ends = (float(x[0] - half), float(x[-1] + half))
+    ends = span((film,))
     top = float(film.density_real.max())
     densities = Panel(
         Axis(*ends, visible=False),
         Axis(-_FOOT * top, HEADROOM * top, "density"),
-        (*_densities(showing, x), *_ticks(showing, top), *(_arrows(showing, ends, top) if arrows else ())),
+        (*_densities(showing, x, ends), *_ticks(showing, top), *(_arrows(showing, ends, top) if arrows else ())),
         height_ratio=1.25,
     )
     says = "[*D*(*x*)|disc]" if tells(film) else "[critic|disc], squeezed into 0 to 1"
-    judge = Panel(Axis(*ends, "*x*"), Axis(0, 1, says, ticks=(0, 0.5, 1)), _judge(showing, x), row=1)
+    judge = Panel(Axis(*ends, "*x*"), Axis(0, 1, says, ticks=(0, 0.5, 1)), _judge(showing, x, ends), row=1)
     panels = [densities, judge]
     if mesh:
         panels.append(_strings(showing, ends))
@@ -62,11 +64,12 @@ def line_scene(showing: Showing, *, arrows: bool = False, mesh: bool = False) ->
     )
 
 
-def _densities(showing: Showing, x: Array) -> tuple[Layer, ...]:
+def _densities(showing: Showing, x: Array, ends: tuple[float, float]) -> tuple[Layer, ...]:
     real, fake = showing.film.density_real.astype(float), showing.row(showing.film.density, float)
     return (
         Area(x=x, y=real, role="real"),
         Area(x=x, y=fake, role="fake"),
+        counted(showing.film, ends, lambda rows: Swept({"step": rows}), showing.behind),
         Curve(x=x, y=real, role="real", label="*p*_{data}"),
         Curve(x=x, y=fake, role="fake", label="*p*_{G}"),
     )
@@ -102,16 +105,16 @@ def _arrows(showing: Showing, ends: tuple[float, float], top: float) -> tuple[La
     )
 
 
-def _judge(showing: Showing, x: Array) -> tuple[Layer, ...]:
+def _judge(showing: Showing, x: Array, ends: tuple[float, float]) -> tuple[Layer, ...]:
     """The trained D over the best one with the gap between them, or what stands for D where it tells no ratio."""
     film = showing.film
-    half = Rule(at=0.5, role="muted", label="cannot tell: 1/2")
+    half = (Rule(at=0.5, role="muted", label="cannot tell: 1/2"), *edge_of_grid(film, ends))
     trained = showing.surface()
     if not tells(film):
-        return half, Curve(x=x, y=trained, role="disc", label="1 / (1 + exp(−critic))")
+        return *half, Curve(x=x, y=trained, role="disc", label="1 / (1 + exp(−critic))")
     best = showing.row(film.best)
     return (
-        half,
+        *half,
         Area(x=x, y=trained, base=best, role="disc", opacity=0.22),
         Curve(x=x, y=best, role="theory", label="*D*^{*}, the best"),
         Curve(x=x, y=trained, role="disc", label="*D*, trained"),

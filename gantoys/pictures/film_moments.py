@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gantoys.maths.losses import LOSSES, probability
-from gantoys.pictures.film_parts import arrow_scale, lines, target_name, tells
+from gantoys.pictures.film_parts import arrow_scale, counted, edge_of_grid, lines, target_name, tells
 from gantoys.runs.film import Film
 from gantoys.runs.moments import D_MOVES, G_MOVES, SEES_FAKE, SEES_REAL, WHOLE, in_force
+from gantoys.runs.span import span
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Arrows, Bars, Curve, Heatmap, Points, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
@@ -281,7 +282,7 @@ def _edges(grid: Array) -> tuple[float, float]:
 def _line(slow: Slow) -> tuple[Panel, ...]:
     film = slow.film
     x = film.grid_x.astype(float)
-    ends = _edges(film.grid_x)
+    ends = span((film,))
     real, fake = film.density_real.astype(float), film.density.astype(float)
     top = 1.7 * float(real.max())
     foot = -_FOOT * float(real.max())
@@ -289,6 +290,7 @@ def _line(slow: Slow) -> tuple[Panel, ...]:
     layers: list[Layer] = [
         Area(x=x, y=real, role="real"),
         Area(x=x, y=slow.row(fake), role="fake"),
+        counted(film, ends, slow.row),
         Curve(x=x, y=real, role="real", label="*p*_{data}"),
         Curve(x=x, y=slow.row(slow.before(fake)), role="muted", dashed=False, width=0.5),
         Curve(x=x, y=slow.row(fake), role="fake", label="*p*_{G}"),
@@ -296,7 +298,7 @@ def _line(slow: Slow) -> tuple[Panel, ...]:
         *_line_arrows(slow, ends[1] - ends[0], float(real.max())),
     ]
     surface = film.surface.astype(float)
-    judge: list[Layer] = [Rule(at=0.5, role="muted", label="cannot tell: 1/2")]
+    judge: list[Layer] = [Rule(at=0.5, role="muted", label="cannot tell: 1/2"), *edge_of_grid(film, ends)]
     if tells(film):
         judge.append(Curve(x=x, y=slow.row(film.best), role="theory", label="*D*^{*}, the best"))
     judge.append(Curve(x=x, y=slow.row(slow.before(surface)), role="muted", dashed=False, width=0.5))

@@ -1,7 +1,7 @@
 """What the pictures of films share, on the line and in the plane: the clock, axes that follow the data, curves over
 steps."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,14 +11,16 @@ from gantoys.maths.toys import Sampler
 from gantoys.metrics.modes import has_modes
 from gantoys.pictures.lab_frames import mode_reports
 from gantoys.runs.film import Film
+from gantoys.runs.span import beside, grid_ends
 from gantoys.stage.channels import Layer
-from gantoys.stage.layers import Curve, Rule, Text
+from gantoys.stage.layers import Area, Curve, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Swept
 
 Array = np.ndarray
 LOG4, LOG2 = float(np.log(4)), float(np.log(2))
 FRAMES_PER_SECOND, LASTS = 12.0, 10.0  # at least; a film with many pictures plays in so many seconds
 ARROW_SHARE = 0.06  # what the median arrow takes of the picture's width
+COUNTED = "*p*_{G}, counted"
 _LONGEST_NAME = 60
 
 
@@ -157,6 +159,32 @@ def arrow_words(scale: float, height: float) -> Text:
     """What the arrows are, and by which factor they are drawn, at the left edge."""
     words = f"−∂*L*_{{G}}/∂*x* × {scale:,.6g}"
     return Text(x=0.02, y=height, text=words, align="left", size=0.92, frame=True)
+
+
+def counted(
+    film: Film,
+    ends: tuple[float, float],
+    sweep: Callable[[Array], Swept],
+    behind: int = 0,
+    label: str = COUNTED,
+) -> Area:
+    """p_G beside the film's grid, on the line: how many of the generated points lie in each of some cells.
+
+    sweep: makes what moves with the clock of what was counted in each frame from `behind` on.
+    """
+    cells, density = beside(film, ends, behind)
+    heights = np.where(density > 0, density, np.nan)
+    # a NaN after each cell, where the pen is lifted
+    x = np.concatenate([cells, np.full((len(cells), 1), np.nan)], 1).ravel()
+    y = np.repeat(heights, 3, axis=1)
+    return Area(x=x, y=sweep(y), role="fake", opacity=0.32, label=label)
+
+
+def edge_of_grid(film: Film, ends: tuple[float, float]) -> tuple[Rule, ...]:
+    """Where the film's grid ends inside of a wider axis: what D says is known up to there."""
+    words = "*D* is known up to here"
+    inner = [at for at, end in zip(grid_ends(film), ends, strict=True) if abs(at - end) > 1e-9]
+    return tuple(Rule(at=at, axis="x", role="muted", width=0.5, label="" if k else words) for k, at in enumerate(inner))
 
 
 def lines(points: Array) -> Array:
