@@ -220,7 +220,7 @@ def test_train_this_means_the_settings_in_force_and_nothing_else(tmp_path: Path)
     assert "*Train this* makes it from the first step on" in words and "*Train this* goes on" not in words
 
 
-def test_the_way_back_from_a_branch_leads_to_the_run_that_was_edited() -> None:
+def test_the_way_back_from_a_branch_leads_to_the_run_that_was_edited(monkeypatch: pytest.MonkeyPatch) -> None:
     config = stored(tiny(seed=27))
     app = lab(run=write_run(config), step="8")
     field(app, "lr_g").set_value(0.02).run()
@@ -228,6 +228,7 @@ def test_the_way_back_from_a_branch_leads_to_the_run_that_was_edited() -> None:
     button(app, "lab:branch").click().run()
     branch = config.branched(8, lr_g=0.02)
     assert at(app, "state").config == branch
+    monkeypatch.setattr("gantoys.ui.frame._by_history", lambda: True)
     app.query_params["run"] = edited  # what the browser's Back asks for
     app.run()
     assert not app.exception and at(app, "screen").config == config and at(app, "screen").begun

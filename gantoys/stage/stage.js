@@ -545,7 +545,9 @@ class Picture {
     const head = y0 - t * 0.62;
     let at = x0;
     if (panel.title) at += this.write(panel.title, at, head, { weight: 600 }) + t * 0.8;
-    if (panel.y.label) this.write(panel.y.label, at, head, { size: 0.96, colour: theme.tick });
+    if (!panel.y.label) return;
+    const spare = this.width - this.measure(panel.y.label, 0.96) - 2; // a long name is whole, if only it fits on the canvas
+    this.write(panel.y.label, panel.title ? at : Math.max(2, Math.min(at, spare)), head, { size: 0.96, colour: theme.tick });
   }
 
   xAxis(box) {
@@ -553,7 +555,8 @@ class Picture {
     const bars = panel.layers.find((layer) => layer.kind === 'bars' && layer.categories.length);
     let edge = x1 + t * 0.5;
     if (panel.x.label) {
-      const w = this.write(panel.x.label, x1, base + (box.long ? t * 1.3 : 0), { size: 0.96, colour: theme.tick, align: 'right' });
+      const right = Math.max(x1, this.measure(panel.x.label, 0.96) + 2);
+      const w = this.write(panel.x.label, right, base + (box.long ? t * 1.3 : 0), { size: 0.96, colour: theme.tick, align: 'right' });
       if (!box.long) edge = x1 - w - t * 0.5;
     }
     const ticks = bars ? [...this.places(bars)] : niceTicks(panel.x, x1 - x0, t * 5.2);
