@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gantoys.maths.losses import LOSSES, probability
 from gantoys.runs.film import Film
+from gantoys.runs.span import beside, span
 
 Array = np.ndarray
 Colour = tuple[int, int, int]
@@ -166,8 +167,9 @@ class Line(Painter):
         super().__init__(film, size, look)
         self.told = probability(LOSSES[film.config.loss], np.zeros(1)) is not None
         self.surface, self.best = film.surface, film.best
-        cell = float(film.grid_x[1] - film.grid_x[0])
-        self.low, self.wide = float(film.grid_x[0]) - cell / 2, cell * len(film.grid_x)
+        self.low, high = ends = span((film,))
+        self.wide = high - self.low
+        self.beside = beside(film, ends)
         self.x = self.across(film.grid_x)
         # the lower edge and the height of the two panels
         self.upper = 0.52 * self.height * FINE, 0.5 * self.height * FINE / (HEADROOM * float(film.density_real.max()))
@@ -194,6 +196,10 @@ class Line(Painter):
         for density, colour in ((film.density_real, look.real), (film.density[k], look.fake)):
             heights = np.maximum(floor - scale * density.astype(float), -9.0)
             self.area(sheet, heights, np.full_like(heights, floor), colour, AREA)
+        cells, counted = self.beside
+        for (left, right), top in zip(self.across(cells), np.maximum(floor - scale * counted[k], -9.0), strict=True):
+            if top < floor:
+                pen.rectangle((left, top, right, floor), mixed(look.ground, look.fake, AREA))
         for density, colour in ((film.density_real, look.real), (film.density[k], look.fake)):
             self.curve(pen, np.maximum(floor - scale * density.astype(float), -9.0), colour)
         pen.line((0, floor, sheet.width, floor), look.theory, round(self.unit))

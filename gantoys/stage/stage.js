@@ -544,7 +544,10 @@ class Picture {
     if (panel.x.visible) this.xAxis(box);
     const head = y0 - t * 0.62;
     let at = x0;
-    if (panel.title) at += this.write(panel.title, at, head, { weight: 600 }) + t * 0.8;
+    if (panel.title) { // a little smaller where it would leave its panel
+      const size = Math.min(1, (box.cell.x + box.cell.w - at) / this.measure(panel.title, 1, 600));
+      at += this.write(panel.title, at, head, { weight: 600, size }) + t * 0.8;
+    }
     if (!panel.y.label) return;
     const spare = this.width - this.measure(panel.y.label, 0.96) - 2; // a long name is whole, if only it fits on the canvas
     this.write(panel.y.label, panel.title ? at : Math.max(2, Math.min(at, spare)), head, { size: 0.96, colour: theme.tick });
