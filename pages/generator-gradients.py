@@ -31,8 +31,11 @@ def choose() -> None:
     """Which view, and the two losses in it."""
     if page.lecture:
         return
-    if page.state.show in ("frozen", "noisy"):
-        frozen.controls(views) if page.state.show == "frozen" else views()
+    if page.state.show == "frozen":
+        frozen.controls(views)
+        return
+    if page.state.show == "noisy":
+        views()
         return
     view, one, two = st.columns([2.4, 1, 1], vertical_alignment="bottom")
     with view:

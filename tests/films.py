@@ -10,6 +10,7 @@ from scipy.stats import norm
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import GROWS, Film
 from gantoys.runs.film_file import ARROWS, ERRORS, MESH, MESH_LINE, OUTER, SLOPES, FilmWriter
+from gantoys.runs.store import Store
 
 Array = np.ndarray
 SMALL: dict[str, Any] = {"steps": 100, "frames": 6, "grid": 12, "shown": 64}
@@ -19,9 +20,11 @@ def config_of(**fields: Any) -> TrainConfig:
     return TrainConfig.build(SMALL | fields)
 
 
-def write(path: Path, config: TrainConfig, statics: dict[str, Array], frames: list[dict[str, Any]]) -> Film:
+def write(
+    path: Path, config: TrainConfig, statics: dict[str, Array], frames: list[dict[str, Any]], member: int = 0
+) -> Film:
     """The film of these arrays at `path`."""
-    writer = FilmWriter(path, config, statics)
+    writer = FilmWriter(path, config, statics, member=member)
     for k, arrays in enumerate(frames):
         writer.append(arrays, 0.01 * k)
     return Film.load(writer.finish("done"))
@@ -56,7 +59,7 @@ def cells(config: TrainConfig, low: float, high: float) -> Array:
     return np.concatenate([low - out[::-1], inner, high + out])
 
 
-def line_film(path: Path, **fields: Any) -> Film:
+def line_film(path: Path, *, member: int = 0, **fields: Any) -> Film:
     """G's law is normal and moves from N(-4, 0.5) to N(0, 1.5); D's logit is a growing part of the best one's.
 
     All is computed on the cells, by sums: JS and V(D, G) are those of the piecewise constant densities.
@@ -97,10 +100,10 @@ def line_film(path: Path, **fields: Any) -> Film:
                 **numbers(config, js=js, value=value),
             }
         )
-    return write(path, config, {"real": real, "edges": edges, "density_real": p}, frames)
+    return write(path, config, {"real": real, "edges": edges, "density_real": p}, frames, member)
 
 
-def plane_film(path: Path, *, value: float | None = None, **fields: Any) -> Film:
+def plane_film(path: Path, *, value: float | None = None, member: int = 0, **fields: Any) -> Film:
     """G's points go from a blob at the left to the target's; D is sure at first and gives up at the end. value: of each
     frame, V by default."""
     config = config_of(**fields)
@@ -132,4 +135,13 @@ def plane_film(path: Path, *, value: float | None = None, **fields: Any) -> Film
                 **numbers(config, js=np.log(2) * (1 - t) + 0.02, value=v),
             }
         )
-    return write(path, config, {"real": real, "grid_x": grid_x, "grid_y": grid_y}, frames)
+    return write(path, config, {"real": real, "grid_x": grid_x, "grid_y": grid_y}, frames, member)
+
+
+def stand_in(store: Store, config: TrainConfig) -> TrainConfig:
+    """The config, for which the store now has a film of each seed, made as above: nothing was trained."""
+    make = line_film if config.dim == 1 else plane_film
+    store.folder.mkdir(parents=True, exist_ok=True)
+    for member in range(config.seeds):
+        make(store.path(config, member), member=member, **config.model_dump(mode="json"))
+    return config

@@ -385,7 +385,8 @@ def test_values_that_are_fine_alone_are_refused_when_their_product_is_too_much()
         TrainConfig.build(field)
     with pytest.raises(ValueError, match=r"would take about .* operations, at most 1e\+16 are allowed: choose fewer"):
         TrainConfig(steps=limits.STEPS, batch=limits.BATCH, width=limits.WIDTH, seeds=limits.SEEDS)
-    assert TrainConfig().flops() < limits.VISITOR_FLOPS < limits.RUN_FLOPS
+    # the lessons recommend to look at so many seeds of the default run
+    assert TrainConfig().changed(seeds=16).flops() < limits.VISITOR_FLOPS < limits.RUN_FLOPS
 
 
 @pytest.mark.parametrize("toy", ["ring", "bimodal"])

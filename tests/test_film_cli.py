@@ -14,6 +14,7 @@ from gantoys.__main__ import main
 from gantoys.maths.points import from_points
 from gantoys.runs.film import Film
 from gantoys.runs.film_file import MESH
+from gantoys.runs.span import span
 from gantoys.service import gif
 from gantoys.service.gif_pictures import LOOKS
 
@@ -199,7 +200,7 @@ def test_a_gif_on_the_line_has_the_densities_and_d_at_their_heights(tmp_path, li
     gif.write_gif(film, tmp_path / "a.gif", size=400)
     pictures, _, _ = frames_of(tmp_path / "a.gif")
     assert len(pictures) == len(film)
-    low, high = film.room
+    low, high = span([film])
     per_unit = 400 / (high - low)
 
     def row_of(picture, x, colour, top, bottom):

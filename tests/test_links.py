@@ -1,6 +1,7 @@
 """States and links: what a link may say, what happens when it says something else, and what the browser may send."""
 
 import json
+import re
 
 import pytest
 
@@ -67,6 +68,22 @@ def test_every_lesson_is_whole(key):
     assert set(words.needs) <= set(KEYS)
     for row in words.checks:
         assert all(len(text) > 20 for text in row.explain)
+
+
+def words_of(lesson):
+    """Every text of a lesson."""
+    yield from (lesson.title, lesson.question, lesson.summary, lesson.explanation, lesson.mistake, *lesson.reading)
+    for row in lesson.tries:
+        yield from (row.label, row.ask, *row.options, row.explain)
+    for row in lesson.checks:
+        yield from (row.ask, *row.options, *row.explain)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_formula_stands_in_a_lesson_as_it_was_typed(key):
+    for text in words_of(load(key)):
+        plain = re.sub(r"\$\$.*?\$\$|\$.*?\$", "", text, flags=re.DOTALL)
+        assert not re.search(r"\\[^|]|\^|_\{|\$", plain), text
 
 
 def test_a_lesson_that_does_not_exist_is_a_key_error():

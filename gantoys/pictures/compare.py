@@ -10,6 +10,7 @@ from gantoys.pictures.compare_clock import Shot, common_clock
 from gantoys.pictures.compare_state import LETTERS, CompareState, entrants
 from gantoys.pictures.compare_view import View
 from gantoys.pictures.film_line import HEADROOM
+from gantoys.runs.span import span
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Heatmap, Points, Rule, Text
 from gantoys.stage.scene import Axis, Panel, Scene
@@ -113,23 +114,25 @@ def _line(view: View) -> tuple[Panel, ...]:
     config = view.runs[0].config
     some = next((film for film in map(view.film, view.runs) if film is not None), None)
     if some is not None:
-        x, real, ends = some.grid_x.astype(float), some.density_real.astype(float), some.room
+        places, real = some.grid_x.astype(float), some.density_real.astype(float)
     else:
         target = config.target()
         assert isinstance(target, Mixture1D)  # the targets of this page on the line are
-        x = np.linspace(float(target.box[0]), float(target.box[1]), _FILL)
-        real, ends = target.density(x), (float(x[0]), float(x[-1]))
-    top = HEADROOM * float(real.max())
+        places = np.linspace(float(target.box[0]), float(target.box[1]), _FILL)
+        real = target.density(places)
+    films = [film for film in map(view.film, view.runs) if film is not None]
+    ends, top = span(films) if films else (float(places[0]), float(places[-1])), HEADROOM * float(real.max())
     panels = []
     for k, run in enumerate(view.runs):
         film = view.film(run)
         above: list[Layer] = [
-            Area(x=x, y=real, role="real"), Curve(x=x, y=real, role="real", label=_once(k, "*p*_{data}")),
+            Area(x=places, y=real, role="real"),
+            Curve(x=places, y=real, role="real", label=_once(k, "*p*_{data}")),
         ]  # fmt: skip
         below: list[Layer] = [Rule(at=0.5, role="muted", label=_once(k, "cannot tell: 1/2"))]
         says = "*D*(*x*)"
         if film is not None:
-            fake = view.row(run, film.density.astype(float))
+            fake, x = view.row(run, film.density.astype(float)), film.grid_x.astype(float)
             above += [Area(x=x, y=fake, role="fake"), Curve(x=x, y=fake, role="fake", label=_once(k, "*p*_{G}"))]
             if film.tells:
                 below.append(Curve(x=x, y=view.row(run, film.best), role="theory", label=_once(k, "*D*^{*}, the best")))

@@ -16,6 +16,7 @@ from gantoys.pictures.film_parts import (
     shares,
     target_name,
 )
+from gantoys.runs.span import span
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Arrows, Curve, Rule
 from gantoys.stage.scene import Axis, Panel, Readout, Scene, Swept
@@ -31,7 +32,7 @@ _STRINGS = 33  # of the noise's lines from z to x
 def line_scene(showing: Showing, *, arrows: bool = False, mesh: bool = False) -> Scene:
     """The scene of a film on the line, as `gantoys.pictures.film.film_scene` makes it."""
     film = showing.film
-    x, ends = film.grid_x.astype(float), film.room
+    x, ends = film.grid_x.astype(float), span((film,))
     top = float(film.density_real.max())
     densities = Panel(
         Axis(*ends, visible=False),

@@ -10,6 +10,7 @@ from gantoys.pictures.film_parts import arrow_scale, lines, target_name
 from gantoys.runs.film import Film
 from gantoys.runs.film_file import JUDGED
 from gantoys.runs.moments import D_MOVES, G_MOVES, SEES_FAKE, SEES_REAL, WHOLE, in_force
+from gantoys.runs.span import span
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Arrows, Bars, Curve, Heatmap, Points, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
@@ -287,7 +288,7 @@ def _edges(grid: Array) -> tuple[float, float]:
 def _line(slow: Slow) -> tuple[Panel, ...]:
     film = slow.film
     x = film.grid_x.astype(float)
-    ends = film.room
+    ends = span((film,))
     real, fake = film.density_real.astype(float), film.density.astype(float)
     top = 1.7 * float(real.max())
     foot = -_FOOT * float(real.max())

@@ -65,14 +65,15 @@ def scene(state: GameState) -> Scene:
     """The picture of a state."""
     controls = _controls(state)
     s = swept(controls, lambda control: _rows(state, control))
-    low, high = reach(state)
+    heights = reach(state)
     count = len(state.p_data)
     hand = "you are [*D*|disc]: drag your answers" if state.role == "D" else "you are [*G*|fake]: drag your shares"
     if count > SPELT:
         hand += f" {'to' if state.role == 'D' else 'of'} outcomes 1 to {count}"
     book = "the ledger of *V*, in nats" if state.reveal else "the value *V*, in nats"
     shares_axis = Axis(0, 1.12, hand, ticks=(0, 0.5, 1))
-    value_axis = Axis(low, high, book if state.role == "D" else "who moves first? *V*, in nats", ticks=ticks(low, high))
+    says = book if state.role == "D" else "who moves first? *V*, in nats"
+    value_axis = Axis(heights.low, heights.high, says, ticks=ticks(heights.edge, heights.high))
     return Scene(
         key=f"game-{state.role.lower()}",
         alt=(
@@ -86,7 +87,7 @@ def scene(state: GameState) -> Scene:
                 (*share_layers(state, s), *answer_layers(state, s)),
                 width_ratio=1.2,
             ),
-            Panel(Axis(-0.5, 2.5), value_axis, value_layers(state, s, low, high), column=1),
+            Panel(Axis(-0.5, 2.5), value_axis, value_layers(state, s, heights), column=1),
         ),
         controls=controls,
         readouts=(*_readouts(state, s), *_quiet_readouts(state, s)),

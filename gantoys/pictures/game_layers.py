@@ -1,6 +1,7 @@
 """The drawing of the game: bars and D's lane for every outcome, and V as a ledger or in either order of play."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,28 @@ LOG4 = float(np.log(4))
 SPELT = 3  # with more outcomes there is no room for a name under every bar and its number on it
 NAMED = 4  # and with more than these none for D's numbers
 REAL_AT, FAKE_AT, LANE_AT, BAR = -0.35, -0.13, 0.13, 0.2  # where an outcome's two bars and D's lane stand
+FOOT, DEPTH = 0.42, 1.6  # the part of V's axis that is not to scale, in heights of the rest; nats to 2/3 of its height
+LINE = 0.055  # what a line of words takes, in heights of the axis
 NAMES = ("[*p*_{data}|real]", "[*p*_{G}|fake]", "[*D*|disc]")
 
 
-def reach(state: GameState) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Heights:
+    """The axis of V, in nats: to scale from `edge` to `high`, and squeezed from there down to `low`, for a V may fall
+    as far as it likes. Without a foot `low` is `edge`."""
+
+    low: float
+    edge: float
+    high: float
+
+    def drawn(self, values: Array) -> Array:
+        """Where V stands: a smaller one always lower, and beneath each there is room for its number."""
+        foot = self.edge - self.low - 2 * LINE * (self.high - self.low)
+        fallen = np.maximum(self.edge - values, 0.0)
+        return np.where(values < self.edge, self.edge - foot * -np.expm1(-fallen / DEPTH), values)
+
+
+def reach(state: GameState) -> Heights:
     """The height of the right panel: it must not change while the hand that plays moves.
 
     V(D*, G) is convex in p_G and V(D, G) is linear in it, so their extremes lie where one outcome has all mass.
@@ -27,10 +46,13 @@ def reach(state: GameState) -> tuple[float, float]:
     p = Finite(state.p_data)
     if state.role == "D":
         best = float(2 * divergences(p, Finite(state.p_fake), ("js",))["js"].value)
-        return -LOG4 - max(0.2, 1.1 * best), -LOG4 + max(0.06, 1.4 * best)
-    book = ledger_finite(p, Finite(np.eye(len(state.p_data))), state.answers)
-    depth = min(0.9, max(0.2, -LOG4 - float(book.value.min())))
-    return -LOG4 - 1.4 * depth, -LOG4 + 1.3 * float(book.divergence.max())
+        edge, high, foot = -LOG4 - max(0.2, 1.1 * best), -LOG4 + max(0.1, 1.5 * best), True
+    else:
+        book = ledger_finite(p, Finite(np.eye(len(state.p_data))), state.answers)
+        lowest = -LOG4 - float(book.value.min())
+        edge, high = -LOG4 - 1.4 * min(0.9, max(0.2, lowest)), -LOG4 + 1.3 * float(book.divergence.max())
+        foot = lowest > 1.2
+    return Heights(edge - (FOOT * (high - edge) if foot else 0.0), edge, high)
 
 
 def ticks(low: float, high: float) -> tuple[float, ...]:
@@ -114,18 +136,18 @@ def answer_layers(state: GameState, s: dict[str, Swept]) -> Iterator[Layer]:
         yield Handle(control=f"d{k}", x=float(at[k]), y=one_of(s["d"], k), axis="y", role="disc", label=label)
 
 
-def value_layers(state: GameState, s: dict[str, Swept], low: float, high: float) -> tuple[Layer, ...]:
+def value_layers(state: GameState, s: dict[str, Swept], heights: Heights) -> tuple[Layer, ...]:
     """Playing D: V against a coin and the best possible, once revealed as a ledger. Playing G: V in either order."""
-    pad = 0.055 * (high - low)
+    pad = LINE * (heights.high - heights.low)
     best = Rule(at=s["at_best"], role="theory", label="best possible *V*")
     coin = Rule(at=-LOG4, role="muted", label="a coin: −log 4")
     above = _place(s["at_best"], lambda v: v + pad)
-    # a V beneath the picture has its bar cut, an arrow under the cut, and its number at the foot
-    shown = _place(s["value"], lambda v: np.where(v < low + 1.5 * pad, low + 2.9 * pad, v))
-    under = _place(s["value"], lambda v: np.maximum(np.minimum(v, -LOG4) - pad, low + 0.6 * pad))
-    fallen = _place(s["value"], lambda v: np.where(v < low + 1.5 * pad, low + 1.9 * pad, np.nan))
+    shown = _place(s["value"], heights.drawn)
+    under = _place(shown, lambda v: np.minimum(v, -LOG4) - pad)
+    fallen = _place(s["value"], lambda v: np.where(v < heights.edge, heights.edge, np.nan))
+    scale = Rule(at=fallen, role="muted", width=0.6, label="beneath: not to scale")
     if state.role == "G":
-        reply = _place(s["at_reply"], lambda v: v[:, None])
+        reply = _place(s["at_reply"], lambda v: heights.drawn(v)[:, None])
         lowest = _marks(np.array([1.0]), reply, 0.4, role="theory", label="best reply")
         return (
             _named("*D* replies", "*D* stays", ""),
@@ -134,12 +156,12 @@ def value_layers(state: GameState, s: dict[str, Swept], low: float, high: float)
             Text(x=0.0, y=above, text="{at_best}", role="disc"),
             _bar(1.0, shown, "fake"),
             Text(x=1.0, y=under, text="{value}", role="fake"),
-            Text(x=1.0, y=fallen, text="↓", role="fake"),
+            scale,
             *((lowest,) if state.reveal else ()),
         )
     if not state.reveal:
         value = (_bar(1.0, shown, "disc"), Text(x=1.0, y=under, text="{value}", role="disc"))
-        return _named("", "your *V*(*D*, *G*)", ""), coin, best, *value, Text(x=1.0, y=fallen, text="↓", role="disc")
+        return _named("", "your *V*(*D*, *G*)", ""), coin, best, *value, scale
     return (
         _named("+ 2 JS", "− shortfall", "*V*(*D*, *G*)"),
         coin,
@@ -150,7 +172,7 @@ def value_layers(state: GameState, s: dict[str, Swept], low: float, high: float)
         Text(x=1.0, y=under, text="−{shortfall}", role="warn"),
         _bar(2.0, shown, "disc"),
         Text(x=2.0, y=under, text="{value}", role="disc"),
-        *(Text(x=x, y=fallen, text="↓", role=role) for x, role in ((1.0, "warn"), (2.0, "disc"))),
+        scale,
     )
 
 

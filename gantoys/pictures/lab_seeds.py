@@ -8,6 +8,7 @@ from gantoys.metrics.modes import has_modes
 from gantoys.pictures.film_parts import FRAMES_PER_SECOND, Kind, target_name
 from gantoys.pictures.lab_frames import mode_reports
 from gantoys.runs.film import Film
+from gantoys.runs.span import span
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Points
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
@@ -46,8 +47,9 @@ def seeds_scene(
     steps = longest.step.astype(float)
     columns = min(MOST_COLUMNS, int(np.ceil(np.sqrt(1.6 * len(films)))))
     frames = np.arange(behind, len(steps))
+    ends = span([f for f in films if f is not None and len(f)]) if first.config.dim == 1 else None
     panels = tuple(
-        _panel(film, first, first.config.seed + i, frames, divmod(i, columns)) for i, film in enumerate(films)
+        _panel(film, first, first.config.seed + i, frames, divmod(i, columns), ends) for i, film in enumerate(films)
     )
     clock = Control(
         "step", "step", steps, start=int(np.argmin(np.abs(steps - step))), kind="time", digits=0, film=name,
@@ -73,19 +75,26 @@ def _held(film: Film, frames: Array) -> Array:
     return np.minimum(frames, len(film) - 1)
 
 
-def _panel(film: Film | None, any_film: Film, seed: int, frames: Array, place: tuple[int, int]) -> Panel:
+def _panel(
+    film: Film | None,
+    any_film: Film,
+    seed: int,
+    frames: Array,
+    place: tuple[int, int],
+    ends: tuple[float, float] | None,
+) -> Panel:
     row, column = place
     has = film is not None and len(film) > 0
     click = f"seed-{seed - any_film.config.seed + 1}" if has else ""
     title = f"seed {seed}" + (" diverged" if film is not None and film.status == "diverged" else "")
-    if any_film.config.dim == 1:
+    if ends is not None:
         x = any_film.grid_x.astype(float)
         real = any_film.density_real.astype(float)
         layers: list[Layer] = [Area(x=x, y=real, role="real")]
         if has:
             assert film is not None
             layers.append(Curve(x=x, y=_row(film.density[_held(film, frames)]), role="fake"))
-        axes = Axis(*any_film.room, visible=False), Axis(0.0, 1.7 * float(real.max()), visible=False)
+        axes = Axis(*ends, visible=False), Axis(0.0, 1.7 * float(real.max()), visible=False)
         return Panel(*axes, tuple(layers), row=row, column=column, title=title, click=click)
     gx, gy = any_film.grid_x.astype(float), any_film.grid_y.astype(float)
     points = any_film.real[:REAL_SHOWN]

@@ -28,7 +28,7 @@ TOY_REACH = 1_000.0  # positions are stored as 16-bit floats, which end at 65504
 
 # what a run may cost: each value of a config may be fine and their product still be too much
 RUN_FLOPS = 1e16  # a day of one core: the full budget of the published protocols, ten seeds each
-VISITOR_FLOPS = 1e12  # what one visitor of the dashboard may ask for: about half a minute of one core
+VISITOR_FLOPS = 6e12  # what one visitor of the dashboard may ask for: the default run with 16 seeds
 
 # what a film may be
 FILM_BYTES = 64 * 2**20

@@ -56,11 +56,14 @@ def mp4_bytes(film: Film, **how: Any) -> bytes:
 def film_bytes(film: Film) -> bytes:
     """The film's own file, which `Film.load` and `open_film` read. One that still grows is closed as stopped.
 
+    Of a film to which more pictures were added than its run takes, those of the run are kept.
     Raises ValueError for a film that lacks its first frames, OSError where no temporary file can be written.
     """
     if film.first:
         raise ValueError(f"the film lacks its first {film.first} frames")
-    names = [field.name for field in frame_fields(film.config)]
+    config, every = film.config, np.arange(len(film))
+    kept = every if len(film) <= config.frames else every[np.isin(film.step, config.recorded_steps())]
+    names = [field.name for field in frame_fields(config)]
     seconds = film.seconds if len(film.seconds) == len(film) else np.zeros(len(film))
     at = int(film.step[-1]) if len(film) else 0
     ended = film.status != "running"
@@ -68,7 +71,7 @@ def film_bytes(film: Film) -> bytes:
         statics = {field.name: getattr(film, field.name) for field in static_fields(film.config)}
         writer = FilmWriter(Path(folder) / "out.film", film.config, statics, member=film.member)
         try:
-            for k in range(len(film)):
+            for k in kept:
                 writer.append({name: getattr(film, name)[k] for name in names}, float(seconds[k]))
             written = writer.finish(
                 film.status if ended else "stopped", film.message if ended else f"Kept at step {at:,} of a longer run."

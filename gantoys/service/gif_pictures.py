@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gantoys.runs.film import Film
+from gantoys.runs.span import span
 
 Array = np.ndarray
 Colour = tuple[int, int, int]
@@ -165,7 +166,7 @@ class Line(Painter):
         super().__init__(film, size, look)
         self.told = film.tells
         self.surface, self.best = film.surface, film.best
-        self.low, high = film.room
+        self.low, high = span((film,))
         self.wide = high - self.low
         self.x = self.across(film.grid_x)
         # the lower edge and the height of the two panels

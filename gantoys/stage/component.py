@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 _stage = st.components.v2.component("gantoys_stage", css=asset("stage.css"), js=asset("stage.js"))
 
 Moved = Callable[[dict[str, float], str | None], None]
+Moving = Callable[[bool], None]
 Drawn = Callable[[npt.NDArray[np.float64], bool], None]
 Clicked = Callable[[str, float, float], None]
 CLICKS_KEPT = 8
@@ -51,6 +52,7 @@ def mount(
     lecture: bool = False,
     compact: bool = True,
     on_values: Moved | None = None,
+    on_moving: Moving | None = None,
     on_drawn: Drawn | None = None,
     on_click: Clicked | None = None,
 ) -> Result:
@@ -59,13 +61,16 @@ def mount(
     `height`: pixels of the whole stage (picture, controls, formula) where it is wide; a narrow page grows as it must.
     `on_values(values, moved)` and `on_drawn(curve, done)` are called before the run that the hand caused, like every
     callback of Streamlit: the right place to write the page's state. The same is in the `Result` of that run. So is
-    `on_click(name, x, y)`, once for each click in a panel with that `click`, in units of its axes.
+    `on_click(name, x, y)`, once for each click in a panel with that `click`, in units of its axes. `on_moving(moving)`
+    is called before `on_values`: whether the film plays on, or follows one that grows, from the place reported.
     """
     controls, paper = scene.controls, next((layer for layer in scene.layers() if isinstance(layer, Draw)), None)
 
     def values_changed() -> None:
         message = _state(key, "values")
         checked = check_values(message, controls)
+        if on_moving is not None and checked is not None:
+            on_moving(message.get("moving") is True)
         if on_values is not None and checked is not None:
             on_values(checked, _moved(message, controls))
 

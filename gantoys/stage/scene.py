@@ -26,7 +26,7 @@ import numpy as np
 
 from gantoys.stage.channels import Array, Layer, Swept
 from gantoys.stage.controls import FORMAT, Control, Readout, check_key
-from gantoys.stage.layers import Draw
+from gantoys.stage.layers import Draw, Text
 
 __all__ = ["Animation", "Axis", "Control", "Panel", "Readout", "Scene", "Swept"]
 
@@ -85,6 +85,15 @@ class Panel:
             raise ValueError(f"panel at row {self.row} fills {self.rows} rows: allowed is 1 to {6 - self.row}.")
         if not (self.height_ratio > 0 and self.width_ratio > 0):
             raise ValueError("a panel's ratios must be positive.")
+        for layer in self.layers:
+            if isinstance(layer, Text) and not self._holds(layer):
+                raise ValueError(f"the words {layer.text!r} stand outside of their panel.")
+
+    def _holds(self, words: Text) -> bool:
+        """Whether words that do not move stand in the panel."""
+        sides = ((0.0, 1.0), (0.0, 1.0)) if words.frame else ((self.x.lo, self.x.hi), (self.y.lo, self.y.hi))
+        places = zip((words.x, words.y), sides, strict=True)
+        return all(isinstance(at, Swept) or lo <= at <= hi or np.isnan(at) for at, (lo, hi) in places)
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,7 @@ function format(value, digits = 2, form = '') {
   } else if (style === 'g') text = shown.toFixed(size ? Math.max(0, Math.min(12, places - 1 - Math.floor(Math.log10(size)))) : 0);
   else text = shown.toFixed(places);
   if (/^-[0.]*$/.test(text)) text = text.slice(1);
-  return (plus && shown > 0 ? '+' : '') + text.replace('-', '−') + (style === '%' ? ' %' : '');
+  return (plus && text[0] !== '-' ? '+' : '') + text.replace('-', '−') + (style === '%' ? ' %' : '');
 }
 
 // ------------------------------------------------------------------------------------------------------- 3 colours
@@ -344,10 +344,26 @@ class Picture {
     return w;
   }
 
+  /** The runs of a markup string in lines no wider than `room`: it is broken between words. */
+  fold(source, size, room) {
+    if (this.measure(source, size) <= room) return [source];
+    const lines = [[]];
+    let wide = 0;
+    for (const run of markup(source)) {
+      for (const text of run.slot ? [null] : run.text.split(/(?<= )/)) {
+        const part = text === null ? run : { ...run, text }, w = this.walk([part], size, 400, null);
+        if (wide && wide + w > room) { lines.push([]); wide = 0; }
+        lines.at(-1).push(part);
+        wide += w;
+      }
+    }
+    return lines;
+  }
+
   /** Walk over the pieces of a markup string: piece(text, x, rise), digits of live numbers in cells of one width. */
   walk(source, size, weight, piece) {
     let x = 0;
-    for (const run of markup(source)) {
+    for (const run of typeof source === 'string' ? markup(source) : source) {
       const small = run.script ? Math.max(size * 0.74, Math.min(size, this.least)) : size, font = this.font(small, run.italic, weight);
       const rise = run.script ? (run.script > 0 ? 0.36 : -0.2) * this.type * size : 0;
       if (run.slot) {
@@ -404,10 +420,12 @@ class Picture {
     const t = this.type, boxes = this.margins(), gap = [t * 1.7, t * 0.8];
     const track = (name, ratio, before, after, room, apart) => {
       const keys = [...new Set(boxes.map((b) => b[name]))].sort((a, b) => a - b);
-      // A panel over several rows takes what the others leave it.
+      // A panel over several rows takes what the others leave it; it has its head in the first and its foot in the last.
       const counted = (k) => boxes.filter((b) => b[name] === k && (name === 'c' || b.span === 1));
       const most = (k, f) => Math.max(...(counted(k).length ? counted(k) : boxes.filter((b) => b[name] === k)).map(f));
-      const lines = keys.map((k) => ({ k, before: most(k, (b) => b[before]), after: most(k, (b) => b[after]), share: most(k, (b) => b[ratio]) }));
+      const last = (b) => (name === 'c' ? b.c : keys.filter((k) => k < b.r + b.span).at(-1));
+      const foot = (k) => Math.max(0, ...boxes.filter((b) => last(b) === k).map((b) => b[after]));
+      const lines = keys.map((k) => ({ k, before: Math.max(...boxes.filter((b) => b[name] === k).map((b) => b[before])), after: foot(k), share: most(k, (b) => b[ratio]) }));
       const free = room - apart * (keys.length - 1) - lines.reduce((sum, l) => sum + l.before + l.after, 0);
       const total = lines.reduce((sum, l) => sum + l.share, 0);
       for (const line of lines) line.size = Math.max(8, (free * line.share) / total);
@@ -526,8 +544,13 @@ class Picture {
     if (panel.x.visible) this.xAxis(box);
     const head = y0 - t * 0.62;
     let at = x0;
-    if (panel.title) at += this.write(panel.title, at, head, { weight: 600 }) + t * 0.8;
-    if (panel.y.label) this.write(panel.y.label, at, head, { size: 0.96, colour: theme.tick });
+    if (panel.title) { // a little smaller where it would leave its panel
+      const size = Math.min(1, (box.cell.x + box.cell.w - at) / this.measure(panel.title, 1, 600));
+      at += this.write(panel.title, at, head, { weight: 600, size }) + t * 0.8;
+    }
+    if (!panel.y.label) return;
+    const spare = this.width - this.measure(panel.y.label, 0.96) - 2; // a long name is whole, if only it fits on the canvas
+    this.write(panel.y.label, panel.title ? at : Math.max(2, Math.min(at, spare)), head, { size: 0.96, colour: theme.tick });
   }
 
   xAxis(box) {
@@ -535,7 +558,8 @@ class Picture {
     const bars = panel.layers.find((layer) => layer.kind === 'bars' && layer.categories.length);
     let edge = x1 + t * 0.5;
     if (panel.x.label) {
-      const w = this.write(panel.x.label, x1, base + (box.long ? t * 1.3 : 0), { size: 0.96, colour: theme.tick, align: 'right' });
+      const right = Math.max(x1, this.measure(panel.x.label, 0.96) + 2);
+      const w = this.write(panel.x.label, right, base + (box.long ? t * 1.3 : 0), { size: 0.96, colour: theme.tick, align: 'right' });
       if (!box.long) edge = x1 - w - t * 0.5;
     }
     const ticks = bars ? [...this.places(bars)] : niceTicks(panel.x, x1 - x0, t * 5.2);
@@ -790,9 +814,15 @@ class Picture {
     const { box, type: t } = this, x = this.one(layer.x), y = this.one(layer.y);
     const px = layer.frame ? box.x0 + x * (box.x1 - box.x0) : box.X(x), py = layer.frame ? box.y1 - y * (box.y1 - box.y0) : box.Y(y);
     if (px !== px || py !== py) return;
-    const w = this.write(layer.text, px, py + t * 0.34 * layer.size, { size: layer.size, colour: this.colour(layer.role), align: layer.align, halo: true });
-    const from = px - (layer.align === 'center' ? w / 2 : layer.align === 'right' ? w : 0);
-    this.taken.push([from, py - t * 0.7 * layer.size, from + w, py + t * 0.7 * layer.size]);
+    const { size, align } = layer, { x: from0, w: wide } = box.cell;
+    const room = align === 'center' ? wide : align === 'right' ? px - from0 : from0 + wide - px;
+    const lines = this.fold(layer.text, size, room), apart = t * 1.3 * size;
+    const first = py - (layer.frame && layer.y.still?.[0] < 0.5 ? (lines.length - 1) * apart : 0); // at the foot of a panel they grow upward
+    lines.forEach((line, i) => {
+      const y = first + i * apart, w = this.write(line, px, y + t * 0.34 * size, { size, colour: this.colour(layer.role), align, halo: true });
+      const from = px - (align === 'center' ? w / 2 : align === 'right' ? w : 0);
+      this.taken.push([from, y - t * 0.7 * size, from + w, y + t * 0.7 * size]);
+    });
   }
 
   handle(layer, id) {
@@ -855,7 +885,8 @@ class Picture {
       const w = this.measure(request.text);
       const options = request.options ?? this.along(request, w, box);
       let best = null, least = Infinity;
-      options.forEach(([x, y, taste = 0, mark], i) => {
+      options.forEach(([place, y, taste = 0, mark], i) => {
+        const x = Math.max(2, Math.min(place, this.width - w - 2)); // whole, beside its picture if need be
         const name = mark ?? i, area = [x - 2, y - half, x + w + 2, y + half];
         let cost = taste + (request.options ? i * 2 : 0) - (memory.get(request.id) === name ? 5 : 0);
         const out = Math.max(0, box.x0 - 2 - area[0], area[2] - box.cell.x - box.cell.w) + Math.max(0, box.y0 - t * 0.5 - area[1], area[3] - box.y1);
@@ -914,6 +945,7 @@ function el(tag, attributes = {}, ...children) {
 }
 
 const SPEEDS = [0.5, 1, 2, 4];
+const GLIDE_SECONDS = 1.6; // until a film has come to the place that Python has chosen
 // A growing film: seconds between two messages until that is known, how much longer the frames at hand are made to last,
 // the fewest and the most pictures a second, and how many frames may wait before some are left out to keep up.
 const GROWING = { gap: 0.3, stretch: 1.2, least: 4, most: 60, waiting: 60 };
@@ -1049,7 +1081,9 @@ class Stage {
       delete this.at[clock];
       this.film = { playing: false, speed: this.film.speed, loop: c.loop, following: c.live, carry: 0 };
     }
+    const chosen = clock && !newFilm && before[clock] && before[clock].jump !== this.controls[clock].jump && this.held !== clock;
     for (const control of fresh.controls) this.place(control, before[control.key], clock);
+    if (chosen) this.glide(clock);
     this.links();
     this.palettes.clear();
     this.surfaces.clear();
@@ -1068,6 +1102,14 @@ class Stage {
       this.at[key] = start;
       this.stamp[key] = 0;
     }
+  }
+
+  /** The film runs from where it is to the place that Python has chosen, and stands there. */
+  glide(clock) {
+    const { values, start } = this.controls[clock], from = values[this.at[clock]];
+    Object.assign(this.film, { playing: false, following: false });
+    this.unsaid.delete(clock);
+    this.animate({ control: clock, start: from, stop: values[start], seconds: GLIDE_SECONDS });
   }
 
   /** Which controls share a sweep: without Python, moving one puts those it shares with back to rest. */
@@ -1098,6 +1140,7 @@ class Stage {
     }
     if (control?.autoplay && !same && !control.live && !still()) this.play(true);
     if (this.film.following && control && still()) this.at[clock] = control.values.length - 1;
+    this.settle();
     this.dirty();
   }
 
@@ -1291,7 +1334,7 @@ class Stage {
     if (!this.send || !this.controls[key]?.report) return;
     this.lastMark = `${this.token}-${++this.count}`;
     const values = Object.fromEntries(this.scene.controls.map((c) => [c.key, c.values[this.at[c.key]]]));
-    this.send('values', { values, moved: key, mark: this.lastMark });
+    this.send('values', { values, moved: key, mark: this.lastMark, moving: this.film.playing || this.film.following });
   }
 
   /** The picture stands still: its description follows, and after a release the readouts are announced. */
@@ -1463,6 +1506,7 @@ class Stage {
       return;
     }
     const { film } = this, end = this.controls[clock].values.length - 1, was = film.playing || this.chasing();
+    if (this.animation?.control === clock) this.animation = null;
     film.playing = on ?? !was;
     film.following = film.playing && this.controls[clock].live && film.following;
     film.carry = 0;
@@ -1470,11 +1514,17 @@ class Stage {
       if (this.controls[clock].live) film.following = true;
       else this.move(clock, 0);
     }
-    if (was && !film.playing) {
-      this.rest(on === null);
-      if (on === null) this.let(clock); // whoever pauses there wants to go on from there
-    }
+    if (was && !film.playing) this.rest(on === null);
+    if (on === null) this.let(clock); // whoever pauses there wants to go on from there; a film that plays is nowhere
     this.dirty();
+  }
+
+  /** A film that was followed while it grew, and has come to its end, stands there. */
+  settle() {
+    const { film } = this, clock = this.scene.clock;
+    if (!film.following || this.controls[clock].live || this.chasing()) return;
+    film.following = false;
+    this.let(clock);
   }
 
   chasing() { return this.film.following && this.at[this.scene.clock] < this.controls[this.scene.clock].values.length - 1; }
@@ -1529,10 +1579,11 @@ class Stage {
     if (behind > 0) {
       this.move(key, Math.min(end, this.at[key] + whole));
       if (behind <= whole && film.following) this.rest();
+      this.settle();
     }
     else if (control.live) return film.playing && this.idle();
     else if (film.loop) this.move(key, 0);
-    else { film.playing = false; this.rest(true); this.dirty(); return false; }
+    else { film.playing = false; this.let(key); return false; }
     return true;
   }
 

@@ -13,6 +13,7 @@ from gantoys.pictures.compare_state import CHANGES, MOST_SEEDS, CompareState, En
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.recordings import recording
+from gantoys.runs.span import span
 from gantoys.service.run_service import Busy, Run, ask, look_seconds, outlook, service
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
@@ -109,9 +110,11 @@ class Comparison:
         # a run that begins later puts the clock back to its own start: then all is sent as a new recording
         name = f"{'-'.join(config.digest()[:8] for config in self.configs)}-{begun}"
         count = len(common_clock(shots).steps)
-        sent = Sent(self.page)
-        behind = min(sent.held(name), count)
-        sent.note(name, count)
+        films = [shot.film for shot in shots if shot.film is not None and len(shot.film)]
+        axis = span(films) if films and films[0].config.dim == 1 else ()  # one that grows needs all frames anew
+        sent, view = Sent(self.page), f"{name}-{axis}"
+        behind = min(sent.held(view), count)
+        sent.note(view, count)
         return picture.scene(
             state, shots, name=name, autoplay=whole and state.step == 0, behind=behind, lecture=self.page.lecture
         )

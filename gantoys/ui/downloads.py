@@ -17,7 +17,7 @@ from gantoys.pictures.film_parts import target_name
 from gantoys.runs.film import Film
 from gantoys.service import exports, mp4
 from gantoys.service.run_service import service
-from gantoys.service.weights import stored_weights
+from gantoys.service.weights import Weights, stored_weights
 from gantoys.stage.page import standalone
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import _literal
@@ -137,14 +137,20 @@ def uploaded_film(key: str = "open-film") -> Film | None:
 def _weights(film: Film, step: int, name: str, key: str) -> None:
     """Two steps: looking for a stored state reads it."""
     asked = (film.config.digest(), film.member, step)
-    if st.button("Look for the networks’ weights at this step", key=f"{key}:look"):
+
+    def look() -> None:
         try:
-            st.session_state[f"{key}:weights"] = asked, stored_weights(service().store, film.config, film.member, step)
+            found: Weights | str | None = stored_weights(service().store, film.config, film.member, step)
         except ValueError as error:
-            st.session_state.pop(f"{key}:weights", None)
-            st.warning(_literal(_sentence(str(error))), icon=None)
+            found = str(error)
+        st.session_state[f"{key}:weights"] = asked, found
+
+    st.button("Look for the networks’ weights at this step", key=f"{key}:look", on_click=look)
     known, weights = st.session_state.get(f"{key}:weights", (None, None))
     if known != asked:
+        return
+    if isinstance(weights, str):
+        st.warning(_literal(_sentence(weights)), icon=None)
         return
     if weights is None:
         st.caption(

@@ -12,7 +12,7 @@ import inspect
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -23,6 +23,7 @@ import numpy as np
 import streamlit as st
 from pydantic import ValidationError
 from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gantoys.lessons import Lesson, load, shuffled
 from gantoys.pictures import state as links
@@ -37,6 +38,7 @@ MOVE_SECONDS = 1.6
 HEIGHT = 488
 HEAD_START_SECONDS, NAP_SECONDS = 0.8, 0.05
 FILMS_AT_ONCE = 1
+LINKS_KEPT = 8  # of those that this session has written last
 LECTURE_HEIGHT, LECTURE_HEIGHT_ASKING, LECTURE_HEIGHT_SAYING = 572, 520, 470
 
 
@@ -80,21 +82,22 @@ class Page(Generic[StateT]):
         st.session_state[self._slot(name)] = value
 
     def change(self, **values: Any) -> bool:
-        """Adopts new values of fields when they are allowed, and writes the link; else leaves all as it is."""
+        """Adopts new values of fields when they are allowed, else leaves all as it is. The link follows in the run."""
         try:
             state = self.model(**{**self.state.model_dump(), **values})
         except ValidationError:
             return False
         st.session_state[self._slot("state")] = state
         self.put("problems", [])
-        self._write_link()
         return True
 
     def _write_link(self) -> None:
         wanted = links.write(self.state) | ({"view": "lecture"} if self.lecture else {})
         if dict(st.query_params) != wanted:
             st.query_params.from_dict(wanted)
-        self.put("link", wanted)
+        known = self.get("links", [])
+        if wanted not in known[-1:]:
+            self.put("links", [*known[1 - LINKS_KEPT :], wanted])
 
     def _order(self, what: str, index: int, count: int) -> tuple[int, ...]:
         """In which order a question's options stand: shuffled by the link with which the lesson was opened.
@@ -123,11 +126,22 @@ class Page(Generic[StateT]):
         """
         st.fragment(_top, run_every=every)(self, build, more, beside, on_resync, on_click)
 
+    @property
+    def moving(self) -> bool:
+        """Whether the film on screen plays, or grows and is followed: then nobody has said at which step."""
+        return bool(self.get("moving"))
+
+    def jump(self, fields: Iterable[str]) -> None:
+        """A film whose clock is one of these fields of the state goes to where the state now is."""
+        jumps = self.get("jumps", {})
+        self.put("jumps", jumps | dict.fromkeys(fields, max(jumps.values(), default=0) + 1))
+
     def _moved(self, values: dict[str, float], moved: str | None) -> None:
         self.change(**self.state.moved(values, moved))
 
     def _mount(self, build: Build, on_click: component.Clicked | None = None) -> None:
         scene = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
+        scene = _with_jumps(scene, self.get("jumps", {}))
         move = self.get("move")
         if move is not None:
             scene = _with_move(scene, *move)
@@ -137,6 +151,7 @@ class Page(Generic[StateT]):
             height=self._height(),
             lecture=self.lecture,
             on_values=self._moved,
+            on_moving=lambda moving: self.put("moving", moving),
             on_drawn=lambda curve, done: self.put("drawn", curve),
             on_click=on_click,
         )
@@ -188,8 +203,9 @@ class Page(Generic[StateT]):
         before = self.state
         self.put("asking", None)
         self.put("answer", (index, chosen))
-        state = {k: v.default for k, v in self.model.model_fields.items()} | self.words.tries[index].state
-        self.change(**state)
+        named = self.words.tries[index].state
+        self.change(**{k: v.default for k, v in self.model.model_fields.items()} | named)
+        self.jump(named)
         self.put("move", (before.positions(), self.state.positions(), self.get("moves", 0)))
         self.put("moves", self.get("moves", 0) + 1)
 
@@ -268,16 +284,27 @@ def open_lesson(key: str, model: type[StateT]) -> Page[StateT]:
     page = Page(load(key), model, lecture_view())
     asked = dict(st.query_params)
     fresh = page._slot("state") not in st.session_state
-    if fresh or (set(asked) - set(links.RESERVED) and asked != page.get("link")):
+    written = page.get("links", [None])
+    # a link of a moment ago comes with what was on its way when a newer one was written
+    other = set(asked) - set(links.RESERVED) and asked not in written
+    if fresh or other or (_by_history() and asked != written[-1]):
         state, problems = links.read(model, asked)
         st.session_state[page._slot("state")] = state
         page.put("opened_by", _query(links.write(state)))
+        if not fresh:
+            page.jump(model.model_fields)
         page.put("problems", problems)  # said until the state changes, whatever runs the page again meanwhile
     page._write_link()
     st.markdown(f"# {page.words.question}")
     for problem in page.get("problems", [])[:3]:
         st.warning(_literal(problem), icon=None)
     return page
+
+
+def _by_history() -> bool:
+    """Whether Back or Forward has asked for this run: then its link says what to show, also one that says nothing."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 _ROLES = {"p_data": ":blue[$p_{data}$]", "p_G": ":orange[$p_G$]", "D*": ":green[$D^*$]"}
@@ -332,6 +359,7 @@ def _top(
     on_click: component.Clicked | None,
 ) -> None:
     with _films if on_resync is not None else nullcontext():
+        page._write_link()
         if on_resync is not None and component.asks_for_all(page.stage_key):
             on_resync()
         page._mount(build, on_click)
@@ -342,10 +370,19 @@ def _top(
             with page._drawer("More controls", "more") as opened:
                 if opened:
                     more(page)
+        page._write_link()  # what was found on the way, such as a step that was added to the film, counts too
 
 
 def _takes_drawn(build: Build) -> bool:
     return "drawn" in inspect.signature(build).parameters
+
+
+def _with_jumps(scene: Scene, jumps: dict[str, int]) -> Scene:
+    """The scene with how often its clock was told where to go."""
+    controls = (
+        replace(c, jump=str(jumps[c.key])) if c.kind == "time" and c.key in jumps else c for c in scene.controls
+    )
+    return replace(scene, controls=tuple(controls)) if jumps else scene
 
 
 def _with_move(scene: Scene, before: dict[str, Any], after: dict[str, Any], token: int) -> Scene:

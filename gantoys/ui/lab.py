@@ -182,11 +182,11 @@ def clicked(page: LabPage, player: Player, name: str) -> None:
 
 
 def _actions(page: LabPage, player: Player) -> None:
-    step, config, film = player.step, player.screen.config, player.film
-    reached = film is not None and 0 < step <= int(film.step[-1])
+    step, config, film = player.step, player.shown.config, player.film
+    reached = player.ready and film is not None and 0 < step <= int(film.step[-1])
     can = reached and step < config.steps
     fields = player.branching
-    hint = "Scrub to a step, or pause there; then change settings that a run can change on its way."
+    hint = "Pause at a step, or scrub there; then change settings that a run can change on its way."
     one, two, three, four, slow, five = st.columns(6)
     one.button(
         f"Branch at step {step:,}" if reached else "Branch here", key="lab:branch", width="stretch", help=hint,
@@ -203,11 +203,11 @@ def _actions(page: LabPage, player: Player) -> None:
         on_click=lambda: player.branch(d_steps=0, g_steps=max(1, config.at(step).g_steps)),
     )  # fmt: skip
     four.button(
-        "One step", key="lab:one-step", width="stretch", disabled=not reached,
-        help="One more step from here, and no further.", on_click=player.one_step,
+        "One step", key="lab:one-step", width="stretch", disabled=not can or player.running,
+        help="The step after the one on screen takes its place in the film.", on_click=player.one_step,
     )  # fmt: skip
     with slow:
-        lab_slow.button(player.slow, step, disabled=film is None)
+        lab_slow.button(player.slow, step, disabled=film is None or not player.ready)
     with five.popover("View", width="stretch"):
         _views(page, player)
 
@@ -228,6 +228,6 @@ def _views(page: LabPage, player: Player) -> None:
     )  # fmt: skip
     controls.switch(page, "arrows", "the way that each point is told to go")
     controls.switch(page, "mesh", "what G does to a grid of noise")
-    if player.film is not None and player.step > 0:
+    if player.film is not None and player.step > 0 and player.ready:
         asked = urlencode({"show": "lens", "run": write_run(player.screen.config), "at": player.step})
         st.markdown(f"[Does it circle, settle or leave? The eigenvalues at step {player.step:,}](dynamics?{asked})")

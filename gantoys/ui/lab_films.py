@@ -16,13 +16,14 @@ class Screen:
     """What is on screen: a config, and the films of its seeds as far as they are known.
 
     take: a new number for each training, so that the browser begins anew and follows the newest frame. film_of_file:
-    whether the visitor opened the film from a file.
+    whether the visitor opened the film from a file. stepped: whether the films hold steps that were added one by one.
     """
 
     config: TrainConfig
     films: Films = ()
     take: int = 0
     film_of_file: bool = False
+    stepped: bool = False
 
     @property
     def begun(self) -> bool:

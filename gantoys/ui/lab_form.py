@@ -11,6 +11,7 @@ from gantoys.maths.losses import LOSSES
 from gantoys.pictures.film_parts import nice
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.fields import GROUPS, bounds
+from gantoys.ui.frame import _literal
 
 Adopt = Callable[..., None]
 COLUMNS = 4
@@ -52,6 +53,9 @@ def field(name: str, config: TrainConfig, adopt: Adopt, key: str) -> None:
             adopt(**{name: new})
 
     common: dict[str, Any] = {"key": key, "help": words, "on_change": changed}
+    if kind.get("type") == "string" and "enum" not in kind and name != "loss":
+        _text(name, label, config, common)
+        return
     st.session_state[key] = value
     if name == "loss":
         st.selectbox(label, list(LOSSES), format_func=lambda k: _LOSS_LABELS[k], **common)
@@ -60,13 +64,36 @@ def field(name: str, config: TrainConfig, adopt: Adopt, key: str) -> None:
         st.selectbox(label, options, format_func=lambda v: "as in G" if v is None else v, **common)
     elif kind["type"] == "boolean":
         st.toggle(label, **common)
-    elif kind["type"] == "string":
-        st.text_input(label, **common)
     elif kind["type"] == "integer":
         st.number_input(label, kind["minimum"], kind["maximum"], step=1, placeholder="as in G", **common)
     else:
         step = nice(value / 2) if value else 0.1
         st.number_input(label, kind["minimum"], kind["maximum"], step=step, format="%g", **common)
+
+
+def _text(name: str, label: str, config: TrainConfig, common: dict[str, Any]) -> None:
+    """A field for free text: what cannot be read stays there, to be mended, and beneath it is said why."""
+    key, value = common["key"], getattr(config, name)
+    written = f"{key}:written"
+    if key not in st.session_state or st.session_state.get(written) != value:  # new, or changed elsewhere
+        st.session_state[key] = st.session_state[written] = value
+
+    def wrong() -> str:
+        text = st.session_state[key]
+        try:
+            if text != value:
+                config.changed(**{name: text})
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def changed() -> None:
+        if not wrong():
+            common["on_change"]()
+
+    st.text_input(label, **common | {"on_change": changed})
+    if why := wrong():
+        st.error(_literal(why), icon=None)
 
 
 @cache

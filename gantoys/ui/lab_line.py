@@ -30,6 +30,10 @@ def line(page: Page[LabState], player: Player) -> str:
 
 def _standing(page: Page[LabState], player: Player) -> str:
     screen, films, status = player.screen, player.screen.films, player.status
+    if (run := player.stepping.run) is not None:
+        asked, waits = run.status(), "the run is trained again up to there, from the last state that was kept …"
+        words = asked.words if asked.state == "queued" else waits
+        return f"**One more step**, number {run.config.steps:,}: {words}"
     if not screen.begun:
         return player.outlook() if status is None else f"{_sentence(status.words)}."
     at, total = progress(films), screen.config.steps
@@ -46,7 +50,8 @@ def _standing(page: Page[LabState], player: Player) -> str:
         return f"Step {at:,} of {total:,}. {frame._literal(status.message)}"
     if not screen.whole:
         at = progress([f for f in films if not is_whole(f)])
-        return f"Paused at step {at:,} of {total:,}; what is there can be scrubbed, and *Train this* goes on."
+        goes_on = "" if player.changed else ", and *Train this* goes on"
+        return f"Paused at step {at:,} of {total:,}; what is there can be scrubbed{goes_on}."
     return f"Trained: {total:,} steps{_pace(films[0])}."
 
 
@@ -77,8 +82,11 @@ def _difference(player: Player) -> str:
     if not changed or not player.screen.begun:
         return ""
     told = frame._literal(changes_told(changed))
-    way = " or *Branch*" if player.branching is not None else ""
-    return f"On screen is the run before your change ({told}): *Train this*{way}.{player.outlook(brief=True)}"
+    way = ", *Branch* from the step where you pause" if player.branching is not None else ""
+    return (
+        f"On screen is the run before your change ({told}). *Train this* makes it from the first step on{way}."
+        f"{player.outlook(brief=True)}"
+    )
 
 
 def changes_told(changed: dict[str, tuple[Any, Any]]) -> str:

@@ -32,14 +32,14 @@ def _own_target(page: Page[LabState], player: Player) -> None:
             f"A link cannot hold that many: the run learns {cut[1]:,} points drawn at random from your {cut[0]:,}, "
             "and the link holds those."
         )
-    fresh = notation != page.get("own")
-    if fresh:
+    if notation != page.get("own"):
         page.put("own", notation)
         page.put("own-toy", fitting(notation))
-    again = page.state.config.toy != page.get("own-toy") and not fresh
-    if fresh or (again and st.button("Make it the target again", key="lab:own:again")):
         player.edit(toy=page.get("own-toy"))
         st.rerun()
+    toy = page.get("own-toy")
+    if page.state.config.toy != toy:
+        st.button("Make it the target again", key="lab:own:again", on_click=lambda: player.edit(toy=toy))
 
 
 def _metrics(page: Page[LabState], player: Player) -> None:
@@ -49,8 +49,10 @@ def _metrics(page: Page[LabState], player: Player) -> None:
         st.caption("There is no film yet.")
         return
     at = (film.config.digest(), film.member, step)
-    if st.button(f"Score the picture at step {step:,}", key="lab:score"):
-        page.put("scores", (at, scores(film, step)))
+    st.button(
+        f"Score the picture at step {step:,}", key="lab:score",
+        on_click=lambda: page.put("scores", (at, scores(film, step))),
+    )  # fmt: skip
     known = page.get("scores")
     if known is None:
         st.caption("Up to eleven figures, each beside what a perfect generator and pure noise would get.")

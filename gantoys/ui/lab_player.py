@@ -11,14 +11,17 @@ from gantoys.pictures.lab_seeds import seeds_scene, whole
 from gantoys.pictures.lab_state import LabState, branch_fields, differing, refilmed, write_run
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
+from gantoys.runs.span import span
 from gantoys.service.run_service import Busy, Run, Status, ask, look_seconds, outlook
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
 from gantoys.ui.growing import Sent, joined, session
-from gantoys.ui.lab_films import Screen, stored
+from gantoys.ui.lab_films import Screen, progress, stored
 from gantoys.ui.lab_slow import Slow
+from gantoys.ui.lab_step import Step
 
 POLL_SECONDS, POLL_SEEDS_SECONDS = 0.3, 0.8
+EDITS_KEPT = 30
 
 
 @dataclass(eq=False)
@@ -30,13 +33,20 @@ class Player:
 
     @property
     def screen(self) -> Screen:
-        """What is on screen; it stays while settings are edited, and goes with a link, a preset or a chip."""
+        """The run that the page is about: it stays while settings are edited, a link, preset or chip brings another."""
         text = self.page.state.run
         if self.page.get("screen") is None or text != self.page.get("followed"):
             self.page.put("followed", text)
-            self._show(self.page.state.config)
+            self._show(self.page.state.config, self.page.get("edited", {}).get(text))
         screen: Screen = self.page.get("screen")
         return screen
+
+    @property
+    def shown(self) -> Screen:
+        """What the stage shows: the run before, until the one asked for has come to where it goes on from there."""
+        screen, before = self.screen, self.page.get("before")
+        arrived = screen.begun and progress(screen.films) >= self.page.get("goal", 0)
+        return screen if arrived or before is None or not self.running else before
 
     @property
     def run(self) -> Run | None:
@@ -63,7 +73,7 @@ class Player:
     @property
     def every(self) -> float | None:
         """How often the page must look again: only while a run is under way."""
-        if not self.running and self.slow.running:
+        if not self.running and (self.slow.running or self.stepping.run is not None):
             return POLL_SECONDS
         if not self.running:
             return None
@@ -72,12 +82,12 @@ class Player:
     @property
     def side_by_side(self) -> bool:
         """Whether all seeds are on screen."""
-        return self.page.state.member == 0 and self.screen.config.seeds > 1
+        return self.page.state.member == 0 and self.shown.config.seeds > 1
 
     @property
     def film(self) -> Film | None:
         """The one film on screen, or the first of several; None before its first picture."""
-        films = self.screen.films
+        films = self.shown.films
         film = films[self._member(len(films))] if films else None
         return film if film is not None and len(film) else None
 
@@ -85,6 +95,16 @@ class Player:
     def slow(self) -> Slow:
         """Some steps of it in slow motion."""
         return Slow(self.page, self.screen.config, self._member(self.screen.config.seeds))
+
+    @property
+    def stepping(self) -> Step:
+        """One more step of it."""
+        return Step(self.page)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the picture stands, and at a step of the run that the page is about: so that it can go on there."""
+        return self.shown is self.screen and not self.page.moving and self.stepping.run is None
 
     @property
     def step(self) -> int:
@@ -95,13 +115,24 @@ class Player:
     def _member(self, seeds: int) -> int:
         return max(0, min(self.page.state.member, seeds) - 1)
 
-    def _show(self, config: TrainConfig) -> None:
-        """What the store has of a config, or else its target alone."""
+    def _show(self, config: TrainConfig, edited: TrainConfig | None = None) -> None:
+        """What the store has of a config, or of the one that it was edited from; or else its target alone."""
+        films = stored(config)
+        if not films and edited is not None:
+            config, films = (edited, found) if (found := stored(edited)) else (config, films)
         run: Run | None = self.page.get("run")
         if run is not None and run.config != config:
             run.leave()
             self.page.put("run", None)
-        self.page.put("screen", Screen(config, stored(config)))
+        self._put(Screen(config, films))
+
+    def _put(self, screen: Screen) -> None:
+        """Another film takes the stage, at the step of the state; where there was none it plays from the beginning."""
+        before: Screen | None = self.page.get("screen")
+        plays = screen.begun and self.page.state.step == 0 and (before is None or not before.begun)
+        self.stepping.leave()
+        self.page.put("screen", screen)
+        self.page.put("moving", plays)
         self.resync()
 
     def edit(self, **fields: Any) -> None:
@@ -115,17 +146,22 @@ class Player:
         except ValueError as error:
             self.page.put("trouble", str(error))
             return
-        self.choose(draft, keep=True)
+        self.choose(draft, keep=draft.toy == self.screen.config.toy)
 
     def choose(self, config: TrainConfig, *, keep: bool = False) -> None:
         """The settings of a config; keep: leave the film on screen where it is, if there is one."""
         self.page.put("trouble", None)
-        begun = self.screen.begun or self.running
+        screen = self.screen
+        begun = screen.begun or self.running
         if not self.page.change(run=write_run(config), **({} if keep else {"step": 0, "slow": False, "moment": 0})):
             self.page.put("trouble", "These settings do not fit into a link: choose a shorter target.")
             return
         if keep and begun:
-            self.page.put("followed", self.page.state.run)
+            text = self.page.state.run
+            self.page.put("followed", text)
+            # whoever comes back to this link finds the run that was edited
+            known = {k: v for k, v in self.page.get("edited", {}).items() if k != text}
+            self.page.put("edited", dict([*known.items()][-EDITS_KEPT + 1 :]) | {text: screen.config})
 
     def train(self, config: TrainConfig, step: int = 0) -> None:
         """Asks for the film of a config, in a process of its own."""
@@ -134,7 +170,7 @@ class Player:
         except (Busy, ValueError) as error:
             self.page.put("trouble", str(error))
             return
-        before = self.screen
+        before = self.shown
         self.page.put("trouble", None)
         member = min(self.page.state.member, config.seeds)
         self.page.change(run=write_run(config), step=step, member=member, slow=False, moment=0)
@@ -142,14 +178,16 @@ class Player:
             before.config == config
             and before.begun
             and any(f is not None and f.status == "running" for f in before.films)
+            and not before.stepped
         )
-        self.page.put("before", before if before.begun and before.config.dim == config.dim else None)
+        self.page.put("before", before if before.begun and before.config.toy == config.toy else None)
+        self.page.put("goal", step)
         self.page.put("followed", self.page.state.run)
-        self.page.put("screen", before if same else Screen(config, (None,) * config.seeds, before.take + 1))
+        self._put(before if same else Screen(config, (None,) * config.seeds, before.take + 1))
+        self.page.put("moving", True)  # the stage follows a film that grows
         self.page.put("run", run)
         self.page.put("since", (time.monotonic(), step))
         self.page.put("complete", None)
-        self.resync()
 
     def branch(self, at: int | None = None, **fields: Any) -> None:
         """Goes on from the step on screen, or from step `at`, with other values of some fields."""
@@ -162,23 +200,42 @@ class Player:
             self.page.put("trouble", str(error))
 
     def one_step(self) -> None:
-        """One more step than on screen, and no further."""
-        step, config = self.step, self.screen.config
-        kept = [change.model_dump() for change in config.changes if change.step <= step]
+        """One more step of the run on screen: its picture takes its place in the film."""
+        self.page.put("trouble", None)
+        film, step = self.film, self.step
+        if film is not None and step + 1 in film.step:
+            self.page.change(step=step + 1)
+            self.page.jump(["step"])
+            return
         try:
-            self.train(config.changed(steps=step + 1, changes=kept), step + 1)
+            self.stepping.ask(self.screen.config, step)
+        except (Busy, ValueError) as error:
+            self.page.put("trouble", str(error))
+
+    def _step_on(self) -> None:
+        """Shows the step that was asked for, once it is there."""
+        screen = self.screen
+        try:
+            taken = self.stepping.taken(screen.films)
         except ValueError as error:
             self.page.put("trouble", str(error))
+            return
+        if taken is None:
+            return
+        films, step = taken
+        self.page.change(step=step)
+        self._put(replace(screen, films=films, take=screen.take + 1, stepped=True))
 
     def pause(self) -> None:
         """Lets go of the run; what came until now stays on screen."""
+        shown = self.shown
         if self.run is not None:
             self.run.leave()
         self.page.put("run", None)
-        if not self.screen.begun:  # back to what was there
-            config, before = self.screen.config, self.page.get("before")
-            self.page.put("screen", before if before is not None else Screen(config, stored(config)))
-            self.resync()
+        if shown is not self.screen:  # back to what was there
+            self._put(shown)
+        elif not shown.begun:
+            self._put(Screen(shown.config, stored(shown.config)))
 
     def outlook(self, *, brief: bool = False) -> str:
         """What training the settings would come to, before anybody asks for it; brief: the bare figures only."""
@@ -204,8 +261,7 @@ class Player:
         self.page.put("followed", self.page.state.run)
         take = self.page.get("screen").take + 1 if self.page.get("screen") is not None else 1
         film = replace(film, config=config, member=0)
-        self.page.put("screen", Screen(config, (film,), take, film_of_file=True))
-        self.resync()
+        self._put(Screen(config, (film,), take, film_of_file=True))
 
     @property
     def branching(self) -> dict[str, Any] | None:
@@ -224,17 +280,14 @@ class Player:
         """The scene for the stage: only the frames that it does not have yet."""
         self._known = None
         self._grow()
+        self._step_on()
         if state.slow and (scene := self.slow.scene(state)) is not None:
             return scene
-        screen = self.screen
+        screen, now = self.shown, self.screen
         if not screen.begun:
-            earlier: Screen | None = self.page.get("before") if self.running else None
-            return waiting_scene(state.config) if earlier is None else self._whole(earlier, state)
-        live = self.running
-        return self._scene(screen, state, live=live, autoplay=state.step == 0 and not live, append=True)
-
-    def _whole(self, screen: Screen, state: LabState) -> Scene:
-        return self._scene(screen, state, live=False, autoplay=False, append=False)
+            return waiting_scene(screen.config)
+        live = self.running and screen is now
+        return self._scene(screen, state, live=live, autoplay=state.step == 0 and not self.running, append=True)
 
     def saved(self, state: LabState) -> Scene:
         """The whole film, to be kept."""
@@ -255,7 +308,9 @@ class Player:
         if not all_seeds and (chosen is None or not len(chosen)):
             return waiting_scene(screen.config)
         name = f"{screen.config.digest()[:16]}-{screen.take}-{'all' if all_seeds else k}"
-        view = f"{name}-{state.arrows}-{state.mesh}-{state.below}"
+        films = [film for film in (screen.films if all_seeds else (chosen,)) if film is not None and len(film)]
+        axis = span(films) if films and screen.config.dim == 1 else ()  # one that grows needs all frames anew
+        view = f"{name}-{state.arrows}-{state.mesh}-{state.below}-{axis}"
         behind = Sent(self.page).held(view) if append else 0
         if all_seeds:
             if append:

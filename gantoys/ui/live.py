@@ -37,6 +37,12 @@ class Live:
         """How often the page must look again: only while a run is under way."""
         return look_seconds(POLL_SECONDS, session()) if self.run is not None and not self.run.status().ended else None
 
+    def another(self) -> None:
+        """Asks for the film of the next seed."""
+        seed = self.page.get("next", 1)
+        self.page.put("next", seed % 9999 + 1)
+        self.train(seed)
+
     def train(self, seed: int) -> None:
         """Asks for the film of another seed, in a process of its own."""
         try:
@@ -45,6 +51,7 @@ class Live:
             self.page.put("trouble", str(error))
             return
         self.page.put("trouble", None)
+        self.page.put("asked", True)
         self.page.put("run", run)
         self.page.put("since", time.monotonic())
         self.page.put("film", None)
@@ -95,10 +102,11 @@ class Live:
         if self.page.lecture and self.run is None:
             return
         left, right = st.columns([1, 2], vertical_alignment="center")
-        next_seed = self.page.get("next", 1)
-        if left.button("Train it now, with another seed", key="train-now", type="primary", width="stretch"):
-            self.page.put("next", next_seed % 9999 + 1)
-            self.train(next_seed)
+        left.button(
+            "Train it now, with another seed", key="train-now", type="primary", width="stretch", on_click=self.another,
+        )  # fmt: skip
+        if self.page.get("asked"):  # one whole run of the page, so that it begins to look
+            self.page.put("asked", False)
             st.rerun()
         right.markdown(self._line())
         run = self.run

@@ -9,6 +9,8 @@ _ALWAYS = """
 .stMainBlockContainer h3 { padding-top: .4rem; }
 [data-testid="stHeader"] { height: 3rem; }
 [data-testid="stVerticalBlock"] { gap: .6rem; }
+/* Streamlit writes white on the dark theme's light blue */
+button[kind^="primary"]:enabled { color: light-dark(#FFFFFF, #0F141A); }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding: 4.4rem .8rem 2rem; }
   .stMainBlockContainer h1 { font-size: 1.25rem; }

@@ -64,12 +64,18 @@ class OneRun:
             return
         self.page.put("film", None)
         self.page.put("closed", None)
+        self.page.put("asked", True)
 
     def button(self, key: str) -> None:
         """The button that trains the run on screen, unless its film is known."""
+        self.open()
         known = self.film() is not None
-        if st.button("Train it now", key=key, type="primary", disabled=known, width="stretch"):
-            self.train()
+        st.button("Train it now", key=key, type="primary", disabled=known, width="stretch", on_click=self.train)
+
+    def open(self) -> None:
+        """Once a run was asked for: one whole run of the page, so that it begins to look."""
+        if self.page.get("asked"):
+            self.page.put("asked", False)
             st.rerun()
 
     def close(self) -> None:

@@ -22,6 +22,5 @@ def show() -> None:
             st.caption(
                 f"{'Seen' if key in done else 'Not opened yet'} · {right} of {len(words.checks)} questions answered"
             )
-    if done and st.button("Forget my progress in this browser", type="tertiary"):
-        memory.forget()
-        st.rerun()
+    if done:
+        st.button("Forget my progress in this browser", type="tertiary", on_click=memory.forget)

@@ -51,14 +51,11 @@ class Lens(OneRun):
         """Asks for the run up to this step, in a process of its own."""
         if self.config is not None:
             self.train()
-            self.page.put("wish", True)
 
     def controls(self) -> None:
         """Which run, which step, the button, and a line about them."""
         page = self.page
-        if page.get("wish"):  # how often the page looks again belongs to the whole page
-            page.put("wish", None)
-            st.rerun()
+        self.open()
         which, at, go, line = st.columns([1.4, 0.8, 1, 1.8], vertical_alignment="bottom")
         names = {write_run(SWING): "Two small networks that swing"}
         names |= {write_run(row.config): row.label for row in LAB_PRESETS.values()}

@@ -8,6 +8,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -445,10 +446,12 @@ PACED = """
 import("data:text/javascript;base64," + SCRIPT).then(({ default: stage }) => {
   const parentElement = document.getElementById("stage");
   window.shown = [];
+  window.said = [];
   window.take = (text) => {
     const data = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    stage({ parentElement, data, setStateValue() {}, setTriggerValue() {} });
-    if (window.watched) return;
+    const setStateValue = (name, value) => name === "values" && said.push([value.values, value.moving]);
+    stage({ parentElement, data, setStateValue, setTriggerValue() {} });
+    if (window.watched || !parentElement.querySelector("[data-key=step]")) return;
     const canvas = parentElement.querySelector("canvas"), told = parentElement.querySelector("[data-key=step] output");
     window.watched = new MutationObserver(() => {
       if (shown.at(-1)?.[1] !== +told.textContent) shown.push([performance.now(), +told.textContent]);
@@ -459,28 +462,153 @@ import("data:text/javascript;base64," + SCRIPT).then(({ default: stage }) => {
 """
 
 
-@pytest.fixture
-def paced(open_page: Open) -> Callable[..., list[tuple[float, int]]]:
-    """paced(sizes, apart) hands the stage a film that grows by so many frames every `apart` ms, on a clock of the test;
-    the milliseconds and the number of every frame that was on screen."""
+class Bare:
+    """The stage alone, without Streamlit, on a clock of the test."""
 
-    def play(sizes: list[int], apart: int) -> list[tuple[float, int]]:
-        page = open_page()
+    def __init__(self, page: Page, style: str = "width: 1100px") -> None:
+        self.page = page
         page.clock.install(time=0)
-        page.set_content('<div id="stage" style="width: 1100px"></div>')
+        page.set_content(f'<style>{asset("stage.css")}</style><div id="stage" style="{style}"></div>')
         script = base64.b64encode(asset("stage.js").encode()).decode()
         page.evaluate(PACED.replace("SCRIPT", json.dumps(script)))
         page.wait_for_function("() => window.take")
         page.clock.pause_at(60_000)  # from here on time passes only as the test says
-        held = 0
+
+    def take(self, scene: Any, wait: int = 300, **view: Any) -> None:
+        """A scene arrives, and so many milliseconds pass."""
+        self.page.evaluate("take", base64.b64encode(pack(scene, view={"height": 480, **view})).decode())
+        self.page.clock.run_for(wait)
+
+    def frame(self) -> int:
+        """The number of the frame on screen."""
+        return int(shown(self.page, "step")) // 10
+
+    def said(self) -> list[tuple[int, bool]]:
+        """What the stage has reported since the last look: at which frame its clock was, and whether it went on."""
+        found = self.page.evaluate("said.splice(0)")
+        return [(int(values["step"]) // 10, moving) for values, moving in found]
+
+
+@pytest.fixture
+def bare(open_page: Open) -> Callable[..., Bare]:
+    """bare(...) is the stage alone, in a page of its own."""
+    return lambda style="width: 1100px", **options: Bare(open_page(**options), style)
+
+
+@pytest.fixture
+def paced(bare: Callable[..., Bare]) -> Callable[..., list[tuple[float, int]]]:
+    """paced(sizes, apart) hands the stage a film that grows by so many frames every `apart` ms, on a clock of the test;
+    the milliseconds and the number of every frame that was on screen."""
+
+    def play(sizes: list[int], apart: int) -> list[tuple[float, int]]:
+        stage, held = bare(), 0
         for more in sizes:
             held += more
             scene = demo.film(held, append_from=max(0, held - more - 3) or None, live=True, film_name="live")
-            page.evaluate("take", base64.b64encode(pack(scene, view={"height": 480})).decode())
-            page.clock.run_for(apart)
-        return [(at, int(step) // 10) for at, step in page.evaluate("shown")]
+            stage.take(scene, apart)
+        return [(at, int(step) // 10) for at, step in stage.page.evaluate("shown")]
 
     return play
+
+
+def clocked(count: int = 60, start: int = 0, **clock: Any) -> Any:
+    """A film of so many frames that Python has put at `start`."""
+    scene = demo.film(count)
+    return replace(scene, controls=(replace(scene.controls[0], start=start, **clock),))
+
+
+def test_a_film_runs_to_the_place_that_python_chooses_and_stands_there(bare: Callable[..., Bare]) -> None:
+    stage = bare()
+    stage.take(clocked())
+    stage.page.keyboard.press("Tab")
+    slider(stage.page, "step").focus()
+    stage.page.keyboard.press("Space")
+    stage.page.clock.run_for(700)
+    assert 10 < stage.frame() < 30
+    stage.take(clocked(start=5), 200)  # where the state stands is no reason to move: it lags behind the film
+    assert stage.frame() > 15
+    stage.take(clocked(start=50, jump="1"), 800)
+    assert 20 < stage.frame() < 50  # on its way
+    stage.page.clock.run_for(1500)
+    assert stage.frame() == 50
+    stage.page.clock.run_for(1000)
+    assert stage.frame() == 50  # it stands, although it played before
+    stage.take(clocked(start=0, jump="1"), 500)  # told once, and the hand may go on
+    assert stage.frame() == 50
+    stage.take(clocked(start=3, jump="2"), 2500)
+    assert stage.frame() == 3
+
+
+def test_with_reduced_motion_the_film_is_at_once_where_python_wants_it(bare: Callable[..., Bare]) -> None:
+    stage = bare(reduced_motion="reduce")
+    stage.take(clocked())
+    stage.take(clocked(start=42, jump="1"), 50)
+    assert stage.frame() == 42
+
+
+def test_python_hears_that_a_film_plays_and_where_it_stands(bare: Callable[..., Bare]) -> None:
+    stage = bare()
+    stage.take(clocked())
+    stage.page.locator(".gs-play").click()
+    stage.page.clock.run_for(400)
+    assert stage.said() == [(0, True)]
+    stage.page.locator(".gs-play").click()
+    stage.page.clock.run_for(100)
+    at = stage.frame()
+    assert at > 0 and stage.said() == [(at, False)]
+    slider(stage.page, "step").focus()
+    stage.page.keyboard.press("End")
+    stage.page.clock.run_for(400)
+    assert stage.said() == [(59, False)]
+    stage.page.keyboard.press("Space")  # from the beginning to the end, where it stands
+    stage.page.clock.run_for(100)
+    for _ in range(30):
+        stage.page.clock.run_for(100)
+    assert stage.frame() == 59 and stage.said() == [(0, True), (59, False)]
+
+
+def test_a_film_that_was_followed_to_its_end_is_told_to_stand_there(bare: Callable[..., Bare]) -> None:
+    stage = bare()
+    stage.take(clocked(20, 19, live=True), 2000)
+    assert stage.said() == []
+    stage.take(clocked(40, 39, live=True), 2000)
+    assert stage.frame() == 39 and stage.said() == []
+    stage.take(clocked(40, 0), 500)  # the run has ended
+    assert stage.frame() == 39 and stage.said() == [(39, False)]
+    other = bare()
+    other.take(clocked(20, 19, live=True), 2000)
+    slider(other.page, "step").focus()
+    other.page.keyboard.press("Home")  # the hand goes back: nobody follows any more
+    other.page.clock.run_for(500)
+    assert other.said() == [(0, False)]
+    other.take(clocked(40, 0), 1000)
+    assert other.frame() == 0 and other.said() == []
+
+
+# Texts of the picture that do not lie on it as a whole.
+CUT = """
+window.cut = [];
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+  const wide = this.measureText(text).width, { a, d, e, f } = this.getTransform();
+  const [left, right, base] = [x * a + e, (x + wide) * a + e, y * d + f];
+  const { width, height } = this.canvas;
+  if (left < -1 || right > width + 1 || base < 6 || base > height) cut.push([text, left, right, base]);
+  return write.apply(this, arguments);
+};
+0;
+"""
+
+
+@pytest.mark.parametrize(
+    ("style", "lecture"), [("width: 1100px", False), ("width: 370px", False), ("width: 1200px", True)]
+)
+def test_long_words_and_names_are_whole(bare: Callable[..., Bare], style: str, lecture: bool, shoot: Shoot) -> None:
+    stage = bare(style)
+    stage.page.evaluate(CUT)
+    stage.take(demo.wordy(), lecture=lecture)
+    shoot(stage.page, f"stage-words-{style[7:]}")
+    assert stage.page.evaluate("cut") == []
 
 
 def test_a_growing_film_moves_evenly_between_messages_and_leaves_no_frame_out(

@@ -65,8 +65,8 @@ def _histogram(found: Array) -> Panel:
             opacity=0.6,
         ),
         Curve(x=x, y=cauchy_density(x, 1.0), role="theory", label="Cauchy", label_at=1.6),
-        Text(x=0.02, y=0.95, text="ε: noise of *D*", align="left", role="muted"),
-        Text(x=0.02, y=0.87, text="*r*: noise of its slope", align="left", role="muted"),
+        Text(x=0.02, y=0.95, text="ε: noise of *D*", align="left", role="muted", frame=True),
+        Text(x=0.02, y=0.87, text="*r*: noise of its slope", align="left", role="muted", frame=True),
     )
     return Panel(
         Axis(-REACH, REACH, "gradient of −log *D*, in units of std *r* / std ε"), Axis(0, 0.38, "density"), layers

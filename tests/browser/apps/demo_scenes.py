@@ -309,3 +309,25 @@ def hostile() -> Scene:
         readouts=(Readout("r", HOSTILE, np.nan, unit=HOSTILE),),
         formula=HOSTILE + " {r} {c}",
     )
+
+
+def wordy() -> Scene:
+    """Names and sentences that are longer than there is room for: beside a panel of two rows, at every edge."""
+    words = "a step of this rule has no derivative where the field is 0, and so it has no eigenvalues {v:.2f} either"
+    x = np.linspace(0, 1, 5)
+    left = Panel(
+        Axis(0, 1, "a name of this axis that needs a line of its own"), Axis(0, 1, "height"),
+        (Curve(x, x, label="a line"), Text(0.02, 0.05, words, align="left", frame=True)),
+        rows=2, equal_aspect=True,
+    )  # fmt: skip
+    right = Panel(
+        Axis(0, 1, "*x*"), Axis(0, 1, "height"),
+        (
+            Rule(0.5, label="a rule with a name longer than its panel is wide"),
+            Text(0.02, 0.95, words, align="left", frame=True),
+            Text(0.98, 0.6, words, align="right", frame=True),
+        ),
+        column=1,
+    )  # fmt: skip
+    below = Panel(Axis(0, 1), Axis(0, 1), (Curve(x, x),), row=1, column=1, lecture=False)
+    return Scene(key="wordy", alt="Words.", panels=(left, right, below), readouts=(Readout("v", "v", 0.5),))
