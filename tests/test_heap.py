@@ -6,7 +6,7 @@ import sys
 FAULTS = """
 import resource, sys
 import numpy as np
-from gantoys.training import heap
+from gantoys import heap
 
 if sys.argv[1] == "kept":
     assert heap.keep() and heap.keep()

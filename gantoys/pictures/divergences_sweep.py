@@ -1,7 +1,5 @@
 """All divergences over one slider of p_G at once: values, slopes, and the critic that each of them asks for."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from gantoys.maths import (
@@ -31,6 +29,7 @@ from gantoys.pictures.divergences_state import (
 )
 from gantoys.pictures.divergences_words import CRITICS
 from gantoys.pictures.sweeps import slider, swept
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Handle, Points, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
@@ -181,7 +180,7 @@ def _rows(state: DivergenceState, control: Control) -> dict[str, Array]:
     return _sweep(state.model_copy(update=same), control.key, np.asarray(control.values, float).tobytes())
 
 
-@lru_cache(maxsize=48)  # about 0.4 MB each
+@shared
 def _sweep(state: DivergenceState, over: str, positions: bytes) -> dict[str, Array]:
     at, x = np.frombuffer(positions), np.linspace(LOW, HIGH, POINTS)
     p, q = state.p, generator(state, **{over: at})
@@ -206,8 +205,6 @@ def _sweep(state: DivergenceState, over: str, positions: bytes) -> dict[str, Arr
     rows["along"] = _whole(rows["position"])
     for key, value in values.items():
         rows |= {key: value, f"curve-{key}": _whole(value)}
-    for array in rows.values():
-        array.setflags(write=False)
     return rows
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from gantoys.maths.notation import parse
 from gantoys.metrics import METRICS, Reference, mode_report, reference
 from gantoys.metrics.modes import has_modes
 from gantoys.runs.film import Film
+from gantoys.shared import shared
 
 MODE_KEYS = ("modes", "high_quality", "reverse_kl")
 SAMPLE_KEYS = ("js", "sliced_w2_squared", "mmd2", "frechet", "precision", "recall", "density", "coverage")
@@ -34,7 +34,7 @@ class Score:
         return self.reference.perfect.low <= self.value <= self.reference.perfect.high
 
 
-@lru_cache(maxsize=16)
+@shared
 def _reference(key: str, toy: str, n: int) -> Reference:
     return reference(key, parse(toy), n, np.random.default_rng(0), draws=DRAWS)
 

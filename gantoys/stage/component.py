@@ -13,7 +13,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from gantoys.stage.layers import Draw
-from gantoys.stage.pack import pack
+from gantoys.stage.pack import Packed, seal
 from gantoys.stage.page import asset
 from gantoys.stage.scene import Axis, Control, Panel, Scene
 
@@ -44,7 +44,7 @@ class Result:
 
 
 def mount(
-    scene: Scene,
+    scene: Scene | Packed,
     *,
     key: str,
     height: int = 480,
@@ -54,14 +54,16 @@ def mount(
     on_drawn: Drawn | None = None,
     on_click: Clicked | None = None,
 ) -> Result:
-    """Show `scene` here; a later run with the same `key` changes the picture in place.
+    """Show `scene`, packed or not, here; a later run with the same `key` changes the picture in place.
 
     `height`: pixels of the whole stage (picture, controls, formula) where it is wide; a narrow page grows as it must.
     `on_values(values, moved)` and `on_drawn(curve, done)` are called before the run that the hand caused, like every
     callback of Streamlit: the right place to write the page's state. The same is in the `Result` of that run. So is
     `on_click(name, x, y)`, once for each click in a panel with that `click`, in units of its axes.
     """
-    controls, paper = scene.controls, next((layer for layer in scene.layers() if isinstance(layer, Draw)), None)
+    picture = scene if isinstance(scene, Packed) else seal(scene, compact=compact)
+    # what a session keeps until the next run: not the picture itself
+    controls, panels, paper = picture.controls, picture.panels, picture.paper
 
     def values_changed() -> None:
         message = _state(key, "values")
@@ -79,7 +81,7 @@ def mount(
     seen: dict[str, int] = st.session_state.setdefault(f"{key}--clicked", {})
 
     def clicked() -> None:
-        for name, x, y in new_clicks(_state(key, "clicked"), scene.panels, seen):
+        for name, x, y in new_clicks(_state(key, "clicked"), panels, seen):
             if on_click is not None:
                 on_click(name, x, y)
 
@@ -88,7 +90,7 @@ def mount(
     view["clicks_echo"] = seen
     answer = _stage(
         key=key,
-        data=pack(scene, compact=compact, view=view),
+        data=picture.message(view),
         on_values_change=values_changed,
         on_drawn_change=drawn_changed,
         on_clicked_change=clicked,

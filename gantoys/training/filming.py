@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from gantoys import heap
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film, read_new
 from gantoys.runs.film_file import FilmWriter, frame_fields
 from gantoys.runs.groups import groups
 from gantoys.runs.store import State, Store, numbered
-from gantoys.training import heap
 
 USUAL_STEPS = 256  # from one state to the next, in a short run
 

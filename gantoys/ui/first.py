@@ -6,6 +6,6 @@ what a page needs besides it imports `with importing`, one visitor after the oth
 """
 
 from gantoys.maths.late import importing
-from gantoys.ui import frame, live, look, memory, navigation
+from gantoys.ui import frame, look, memory, navigation, serving
 
-__all__ = ["frame", "importing", "live", "look", "memory", "navigation"]
+__all__ = ["frame", "importing", "look", "memory", "navigation", "serving"]

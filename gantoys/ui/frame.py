@@ -26,23 +26,25 @@ from streamlit import runtime
 
 from gantoys.lessons import Lesson, load, shuffled
 from gantoys.pictures import state as links
-from gantoys.pictures.state import StateT
+from gantoys.pictures.state import State, StateT
+from gantoys.shared import TURNS
 from gantoys.stage import component
+from gantoys.stage.pack import Packed, packed
 from gantoys.stage.page import standalone
 from gantoys.stage.scene import Animation, Scene
 from gantoys.ui import memory, navigation
 
-Build = Callable[..., Scene]
+Build = Callable[..., Scene | Packed]
 MOVE_SECONDS = 1.6
 HEIGHT = 488
-HEAD_START_SECONDS, NAP_SECONDS = 0.8, 0.05
+HEAD_START_SECONDS, NAP_SECONDS = 0.8, 0.1
 FILMS_AT_ONCE = 1
 LECTURE_HEIGHT, LECTURE_HEIGHT_ASKING, LECTURE_HEIGHT_SAYING = 572, 520, 470
 
 
 def served() -> bool:
     """Whether a browser may be looking: there is a server, and not a test that runs a page."""
-    return runtime.exists() and isinstance(runtime.get_instance(), runtime.Runtime)
+    return runtime.exists() and type(runtime.get_instance()) is runtime.Runtime
 
 
 def lecture_view() -> bool:
@@ -127,12 +129,12 @@ class Page(Generic[StateT]):
         self.change(**self.state.moved(values, moved))
 
     def _mount(self, build: Build, on_click: component.Clicked | None = None) -> None:
-        scene = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
+        picture = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
         move = self.get("move")
         if move is not None:
-            scene = _with_move(scene, *move)
+            picture = _with_move(picture, *move)
         component.mount(
-            scene,
+            picture,
             key=self.stage_key,
             height=self._height(),
             lecture=self.lecture,
@@ -210,9 +212,10 @@ class Page(Generic[StateT]):
             # what stands below the fold, with its formulas, would hold up the first picture in the browser
             self.put("opened", True)
             until = time.monotonic() + (HEAD_START_SECONDS if served() else 0.0)
-            while time.monotonic() < until:
-                time.sleep(NAP_SECONDS)
-                self.get("opened")  # one who has pressed a button meanwhile does not wait: this run ends here
+            with TURNS.away(queue=True):
+                while time.monotonic() < until:
+                    time.sleep(NAP_SECONDS)
+                    self.get("opened")  # one who has pressed a button meanwhile does not wait: this run ends here
         left, right = st.columns([2, 1], gap="large")
         with left:
             st.subheader("What you see")
@@ -331,7 +334,8 @@ def _top(
     on_resync: Callable[[], None] | None,
     on_click: component.Clicked | None,
 ) -> None:
-    with _films if on_resync is not None else nullcontext():
+    looks = on_resync is not None and not TURNS.mine
+    with _films if looks else nullcontext(), TURNS.work(hand=True):
         if on_resync is not None and component.asks_for_all(page.stage_key):
             on_resync()
         page._mount(build, on_click)
@@ -344,12 +348,21 @@ def _top(
                     more(page)
 
 
+def same(scene: Callable[..., Scene]) -> Build:
+    """A build whose picture follows from the state alone, made once for all sessions; with what is drawn, for one."""
+
+    def build(state: State, drawn: np.ndarray | None = None) -> Scene | Packed:
+        return packed(scene, state) if drawn is None else scene(state, drawn=drawn)
+
+    return build
+
+
 def _takes_drawn(build: Build) -> bool:
     return "drawn" in inspect.signature(build).parameters
 
 
-def _with_move(scene: Scene, before: dict[str, Any], after: dict[str, Any], token: int) -> Scene:
-    """The scene with an animation along the control that changed most, where the scene still is at `after`."""
+def _with_move(scene: Scene | Packed, before: dict[str, Any], after: dict[str, Any], token: int) -> Scene | Packed:
+    """The picture with an animation along the control that changed most, where the scene still is at `after`."""
     changed = [
         (abs(after[c.key] - before[c.key]) / (np.ptp(np.asarray(c.values)) or 1), c)
         for c in scene.controls

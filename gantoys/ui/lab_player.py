@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gantoys.pictures.lab_state import LabState, branch_fields, differing, refil
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.service.run_service import Busy, Run, Status, ask, look_seconds, outlook
+from gantoys.stage.pack import Packed, packed
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
 from gantoys.ui.growing import Sent, joined, session
@@ -220,8 +222,8 @@ class Player:
 
     # --- what the stage shows -----------------------------------------------------------------------------------
 
-    def build(self, state: LabState) -> Scene:
-        """The scene for the stage: only the frames that it does not have yet."""
+    def build(self, state: LabState) -> Scene | Packed:
+        """The picture for the stage: only the frames that it does not have yet."""
         self._known = None
         self._grow()
         if state.slow and (scene := self.slow.scene(state)) is not None:
@@ -229,14 +231,14 @@ class Player:
         screen = self.screen
         if not screen.begun:
             earlier: Screen | None = self.page.get("before") if self.running else None
-            return waiting_scene(state.config) if earlier is None else self._whole(earlier, state)
+            return packed(waiting_scene, state.config) if earlier is None else self._whole(earlier, state)
         live = self.running
         return self._scene(screen, state, live=live, autoplay=state.step == 0 and not live, append=True)
 
-    def _whole(self, screen: Screen, state: LabState) -> Scene:
+    def _whole(self, screen: Screen, state: LabState) -> Scene | Packed:
         return self._scene(screen, state, live=False, autoplay=False, append=False)
 
-    def saved(self, state: LabState) -> Scene:
+    def saved(self, state: LabState) -> Scene | Packed:
         """The whole film, to be kept."""
         if state.slow and (scene := self.slow.scene(state)) is not None:
             return scene
@@ -244,16 +246,16 @@ class Player:
         return (
             self._scene(screen, state, live=False, autoplay=True, append=False)
             if screen.begun
-            else waiting_scene(state.config)
+            else packed(waiting_scene, state.config)
         )
 
-    def _scene(self, screen: Screen, state: LabState, *, live: bool, autoplay: bool, append: bool) -> Scene:
+    def _scene(self, screen: Screen, state: LabState, *, live: bool, autoplay: bool, append: bool) -> Scene | Packed:
         seeds = len(screen.films)
         all_seeds = state.member == 0 and seeds > 1
         k = self._member(seeds)
         chosen = screen.films[k]
         if not all_seeds and (chosen is None or not len(chosen)):
-            return waiting_scene(screen.config)
+            return packed(waiting_scene, screen.config)
         name = f"{screen.config.digest()[:16]}-{screen.take}-{'all' if all_seeds else k}"
         view = f"{name}-{state.arrows}-{state.mesh}-{state.below}"
         behind = Sent(self.page).held(view) if append else 0
@@ -261,11 +263,13 @@ class Player:
             if append:
                 Sent(self.page).note(view, whole(screen.films))
             behind = min(behind, whole(screen.films))
-            return seeds_scene(screen.films, state.step, name=name, live=live, autoplay=autoplay, behind=behind)
+            make = seeds_scene if live else partial(packed, seeds_scene)
+            return make(screen.films, state.step, name=name, live=live, autoplay=autoplay, behind=behind)
         assert chosen is not None
         if append:
             Sent(self.page).note(view, len(chosen))
-        return lab_scene(chosen, state, name=name, live=live, autoplay=autoplay, behind=min(behind, len(chosen)))
+        draw = lab_scene if live else partial(packed, lab_scene)
+        return draw(chosen, state, name=name, live=live, autoplay=autoplay, behind=min(behind, len(chosen)))
 
     def _grow(self) -> None:
         """Takes the frames that came since the last look, of the seeds on screen."""
