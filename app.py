@@ -2,8 +2,11 @@
 
 import streamlit as st
 
-from gantoys.shared import TURNS
-from gantoys.ui.first import frame, look, memory, navigation, serving
+from gantoys import process
+
+process.file_limit()  # raised before all else: a class may come while the rest is imported
+
+from gantoys.ui.first import TURNS, frame, look, memory, navigation, serving  # noqa: E402
 
 serving.begin()
 with TURNS.work():

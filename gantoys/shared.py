@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -19,6 +21,7 @@ BYTES = 96 * 2**20
 """What all results together may hold. What has not been asked for longest goes first."""
 LARGE = 4096  # what several results may hold in common is counted once if it has so many bytes
 ENTRY = 1024  # what keeping a result costs besides
+LOOK_SECONDS, CROWD = 0.1, 8  # how often one who waits looks, and how many do so at that pace
 
 
 class Kept(NamedTuple):
@@ -157,6 +160,14 @@ def settle(thing: Any) -> tuple[int, dict[int, int]]:
     return small, large
 
 
+@dataclass(eq=False)
+class Ticket:
+    """A place in the line: it counts from `due` on (of the monotonic clock)."""
+
+    due: float = 0.0
+    called: threading.Event = field(default_factory=threading.Event)
+
+
 class Turns:
     """At most `places` threads at work at once, in the order in which they came; those who answer a hand come first.
 
@@ -168,7 +179,7 @@ class Turns:
     def __init__(self, places: int) -> None:
         self.places, self.busy = places, 0
         self._lock = threading.Lock()
-        self._waiting: tuple[deque[threading.Event], ...] = deque(), deque()
+        self._lines: tuple[deque[Ticket], ...] = deque(), deque()
         self._mine = threading.local()
 
     @property
@@ -182,17 +193,19 @@ class Turns:
         if self.mine:
             yield
             return
-        self._begin(hand)
+        ticket = self._draw(0 if hand else 1)
+        ticket.called.wait()
+        self._mine.held = True
         try:
             yield
         finally:
             self._end()
 
     @contextmanager
-    def away(self, *, queue: bool = False) -> Iterator[None]:
-        """While this thread waits, or computes for long, another one has its turn.
+    def away(self) -> Iterator[None]:
+        """While this thread waits for another one, or computes for long, another one has its turn.
 
-        Then it goes on at once, since it may hold what another one waits for; with `queue` it waits for a new turn.
+        Then it goes on at once: it may hold what somebody waits for.
         """
         if not self.mine:
             yield
@@ -201,32 +214,57 @@ class Turns:
         try:
             yield
         finally:
-            if queue:
-                self._begin(False)
-            else:
-                with self._lock:
-                    self.busy += 1
-                self._mine.held = True
+            with self._lock:
+                self.busy += 1
+            self._mine.held = True
 
-    def _begin(self, hand: bool) -> None:
-        mine = threading.Event()
-        with self._lock:
-            self._waiting[0 if hand else 1].append(mine)
-            self._admit()
-        mine.wait()
+    def later(self, seconds: float, look: Callable[[], object]) -> None:
+        """Give the turn away, and come back with a new one, no sooner than in so many seconds.
+
+        `look` is called now and then meanwhile. An exception of it ends the waiting, and there is no new turn.
+        """
+        if not self.mine:
+            return
+        ticket = self._draw(1, time.monotonic() + seconds)
+        self._end()
+        try:
+            while not ticket.called.wait(LOOK_SECONDS * max(1.0, len(self._lines[1]) / CROWD)):
+                look()
+                with self._lock:
+                    self._admit()
+        except BaseException:
+            with self._lock:
+                if ticket.called.is_set():
+                    self.busy -= 1
+                else:
+                    self._lines[1].remove(ticket)
+                self._admit()
+            raise
         self._mine.held = True
 
-    def _end(self) -> None:
-        self._mine.held = False
+    def _draw(self, line: int, due: float = 0.0) -> Ticket:
+        ticket = Ticket(due)
         with self._lock:
-            self.busy -= 1
+            self._lines[line].append(ticket)
             self._admit()
+        return ticket
+
+    def _end(self) -> None:
+        if self.mine:
+            self._mine.held = False
+            with self._lock:
+                self.busy -= 1
+                self._admit()
 
     def _admit(self) -> None:
-        for line in self._waiting:
-            while line and self.busy < self.places:
+        for line in self._lines:
+            while self.busy < self.places:
+                ticket = next((one for one in line if one.due <= time.monotonic()), None)
+                if ticket is None:
+                    break
+                line.remove(ticket)
+                ticket.called.set()
                 self.busy += 1
-                line.popleft().set()
 
 
 TURNS = Turns(2)

@@ -11,6 +11,7 @@ import pytest
 from tree import ROOT, app_sources, files, name, sources, syntax, text
 
 FLOORS = {
+    "gantoys.process": -1,
     "gantoys.shared": -1,
     "gantoys.maths": 0,
     "gantoys.lessons": 0,

@@ -200,10 +200,10 @@ def test_turns_come_in_order_and_those_who_answer_a_hand_come_first() -> None:
 
     threads = []
     for label, hand in (("first", False), ("page 1", False), ("page 2", False), ("hand", True)):
-        before = sum(map(len, turns._waiting))
+        before = sum(map(len, turns._lines))
         threads.append(threading.Thread(target=work, args=(label, hand)))
         threads[-1].start()
-        while label not in order and sum(map(len, turns._waiting)) == before:
+        while label not in order and sum(map(len, turns._lines)) == before:
             time.sleep(0.001)
     release.set()
     for thread in threads:
@@ -230,8 +230,44 @@ def test_while_one_is_away_another_has_its_turn_and_it_comes_back_without_waitin
         back.set()
         thread.join(10)
     assert seen == [2] and turns.busy == 0
-    with turns.away(), turns.away(queue=True):  # without a turn there is nothing to give back
-        assert turns.busy == 0
+    with turns.away():  # without a turn there is nothing to give back
+        turns.later(60.0, lambda: None)
+    assert turns.busy == 0
+
+
+def test_one_who_comes_back_later_waits_for_his_time_and_then_for_his_turn() -> None:
+    turns, order = Turns(1), []
+
+    def visit() -> None:
+        with turns.work():
+            order.append("other")
+
+    with turns.work():
+        other = threading.Thread(target=visit)
+        other.start()
+        while not turns._lines[1]:
+            time.sleep(0.001)
+        begin, looks = time.monotonic(), []
+        turns.later(0.2, lambda: looks.append(1))
+        order.append("later")
+        assert turns.mine and turns.busy == 1 and looks and time.monotonic() - begin >= 0.2
+    other.join(10)
+    assert order == ["other", "later"] and turns.busy == 0
+
+
+def test_one_who_is_called_away_while_he_waits_gives_up_his_place() -> None:
+    class Stop(BaseException):
+        pass
+
+    def stop() -> None:
+        raise Stop
+
+    turns = Turns(1)
+    with pytest.raises(Stop), turns.work():
+        turns.later(60.0, stop)
+    assert turns.busy == 0 and not turns._lines[1] and not turns.mine
+    with turns.work():  # and the next one is not kept out
+        assert turns.busy == 1
 
 
 def test_one_who_has_a_turn_gives_it_back_while_another_one_computes_for_him(

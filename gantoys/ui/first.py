@@ -6,6 +6,7 @@ what a page needs besides it imports `with importing`, one visitor after the oth
 """
 
 from gantoys.maths.late import importing
+from gantoys.shared import TURNS
 from gantoys.ui import frame, look, memory, navigation, serving
 
-__all__ = ["frame", "importing", "look", "memory", "navigation", "serving"]
+__all__ = ["TURNS", "frame", "importing", "look", "memory", "navigation", "serving"]

@@ -11,7 +11,6 @@ import ast
 import inspect
 import textwrap
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -37,7 +36,7 @@ from gantoys.ui import memory, navigation
 Build = Callable[..., Scene | Packed]
 MOVE_SECONDS = 1.6
 HEIGHT = 488
-HEAD_START_SECONDS, NAP_SECONDS = 0.8, 0.1
+HEAD_START_SECONDS = 0.8
 FILMS_AT_ONCE = 1
 LECTURE_HEIGHT, LECTURE_HEIGHT_ASKING, LECTURE_HEIGHT_SAYING = 572, 520, 470
 
@@ -211,15 +210,12 @@ class Page(Generic[StateT]):
         if not self.get("opened"):
             # what stands below the fold, with its formulas, would hold up the first picture in the browser
             self.put("opened", True)
-            until = time.monotonic() + (HEAD_START_SECONDS if served() else 0.0)
-            with TURNS.away(queue=True):
-                while time.monotonic() < until:
-                    time.sleep(NAP_SECONDS)
-                    self.get("opened")  # one who has pressed a button meanwhile does not wait: this run ends here
+            if served():
+                # one who has pressed a button meanwhile does not wait: at that touch of the state this run ends
+                TURNS.later(HEAD_START_SECONDS, lambda: self.get("opened"))
         left, right = st.columns([2, 1], gap="large")
         with left:
-            st.subheader("What you see")
-            st.markdown(self.words.explanation)
+            st.markdown(f"### What you see\n\n{self.words.explanation}")
             with self._drawer("In code: the functions that computed this picture", "code") as opened:
                 for function in code if opened else ():
                     st.code(_source(function), language="python")
@@ -228,13 +224,15 @@ class Page(Generic[StateT]):
                 self._question(i, question)
         with right:
             st.warning(f"**A common mistake.** {self.words.mistake}", icon=None)
-            st.subheader("Further reading")
-            st.markdown("\n".join(f"- {line}" for line in self.words.reading))
-            st.subheader("Keep it")
-            st.caption("The address of this page holds the picture's state: send it to anyone.")
+            # each element of a page costs every visitor's browser, and the server, about as much as any other
+            reading = "\n".join(f"- {line}" for line in self.words.reading)
+            lecture = f"[Lecture view](?{_query(links.write(self.state) | {'view': 'lecture'})})"
+            st.markdown(
+                f"### Further reading\n\n{reading}\n\n### Keep it\n\n"
+                f":small[:gray[The address of this page holds the picture's state: send it to anyone.]] {lecture}"
+            )
             if build is not None:
                 self._download(build)
-            st.markdown(f"[Lecture view](?{_query(links.write(self.state) | {'view': 'lecture'})})")
 
     @contextmanager
     def _drawer(self, label: str, name: str) -> Iterator[bool]:

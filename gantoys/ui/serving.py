@@ -1,6 +1,5 @@
 """What the process that serves pages does once, as its first visitor comes, and what it looks after from then on."""
 
-import contextlib
 import gc
 import logging
 import os
@@ -9,13 +8,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import streamlit as st
 from streamlit import runtime
 
-from gantoys import heap
+from gantoys import process
 from gantoys.pictures import first
 from gantoys.service.run_service import service
 from gantoys.shared import TURNS, shared
@@ -26,7 +24,6 @@ SWITCH_SECONDS = 0.001  # a short run that meets a long one waits for the interp
 WARM_SECONDS = 1.0  # the first visitor's picture comes before what others may want
 IDLE_SECONDS, PATIENCE_SECONDS = 0.02, 5.0
 TIDY_SECONDS = 20.0
-FILES = 65_536  # a visitor takes four descriptors
 FILES_KEPT = 0.25  # which part of a low limit is left for those who are there, and to say that it is full
 LOW_LIMIT = 8_192
 UPLOAD_BYTES, UPLOAD_SESSION_BYTES = 64 * 2**20, 4 * 2**20
@@ -42,8 +39,7 @@ def begin() -> None:
 @shared
 def _begin() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
-    heap.one_arena()
-    file_limit()
+    process.one_heap()
     bound_uploads(runtime.get_instance().uploaded_file_mgr)
     threading.Thread(target=_look_after, name="gantoys-look-after", daemon=True).start()
 
@@ -55,28 +51,12 @@ def admit() -> None:
         st.stop()
 
 
-# --- descriptors --------------------------------------------------------------------------------------------------
-
-
-@cache
-def file_limit() -> int:
-    """How many descriptors this process may have, after asking for as many as it is allowed; 0 where nothing tells."""
-    try:
-        import resource
-    except ImportError:  # Windows, which has no such limit
-        return 0
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):  # a system that allows less than it says
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return FILES if soft == resource.RLIM_INFINITY else int(soft)
+# --- room for visitors -----------------------------------------------------------------------------------------------
 
 
 def full() -> bool:
     """Whether so many descriptors are in use that further visitors would cut off those who are here."""
-    limit = file_limit()
+    limit = process.file_limit()
     if not 0 < limit < LOW_LIMIT:
         return False
     try:
@@ -134,7 +114,7 @@ def _look_after() -> None:
     while True:
         time.sleep(TIDY_SECONDS)
         _when_idle()
-        heap.give_back()
+        process.give_back()
 
 
 def _when_idle() -> None:
