@@ -2,11 +2,7 @@
 
 import streamlit as st
 
-from gantoys import process
-
-process.file_limit()  # raised before all else: a class may come while the rest is imported
-
-from gantoys.ui.first import TURNS, frame, look, memory, navigation, serving  # noqa: E402
+from gantoys.ui.first import TURNS, frame, look, memory, navigation, serving
 
 serving.begin()
 with TURNS.work():

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gantoys.lessons import KEYS, load
-from gantoys.pictures import first
+from gantoys.pictures import opening
 from gantoys.pictures.state import write
 from gantoys.stage import component, pack
 from gantoys.stage.pack import seal
@@ -44,12 +44,12 @@ def link(app: AppTest) -> dict[str, str]:
 
 
 def test_every_lesson_has_a_first_picture():
-    assert set(first.PICTURES) == set(KEYS)
+    assert set(opening.PICTURES) == set(KEYS)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_page_opens_with_its_question_and_all_its_parts_and_a_picture_that_was_made_ahead(key, monkeypatch):
-    first.PICTURES[key](), first.PICTURES["start"]()
+    opening.PICTURES[key](), opening.PICTURES["start"]()
     made = []
     for home in (pack, component):
         monkeypatch.setattr(home, "seal", lambda scene, **_: made.append(scene.key) or seal(scene))

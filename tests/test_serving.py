@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from browser.serving import running
+from serving import running
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from tree import ROOT

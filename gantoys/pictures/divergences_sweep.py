@@ -131,7 +131,7 @@ def _w2_with_slopes(state: DivergenceState, over: str, at: Array) -> tuple[Array
         return value, slope if moving else 2 * off[0] + 0 * here
 
 
-@lru_cache(maxsize=24)
+@shared
 def _w2_in_place(
     data: str, halves: str, over: str, spread: float, weight: float, positions: bytes
 ) -> tuple[Array, Array]:

@@ -5,8 +5,12 @@ of its own page, meet modules that are half made. So all of them begin with one 
 what a page needs besides it imports `with importing`, one visitor after the other.
 """
 
-from gantoys.maths.late import importing
-from gantoys.shared import TURNS
-from gantoys.ui import frame, look, memory, navigation, serving
+from gantoys import process
+
+process.file_limit()  # raised before all else: a class may come while the rest is imported
+
+from gantoys.maths.late import importing  # noqa: E402
+from gantoys.shared import TURNS  # noqa: E402
+from gantoys.ui import frame, look, memory, navigation, serving  # noqa: E402
 
 __all__ = ["TURNS", "frame", "importing", "look", "memory", "navigation", "serving"]

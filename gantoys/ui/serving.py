@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit import runtime
 
 from gantoys import process
-from gantoys.pictures import first
+from gantoys.maths.late import late
 from gantoys.service.run_service import service
 from gantoys.shared import TURNS, shared
 from gantoys.ui.frame import served
@@ -104,7 +104,7 @@ def _look_after() -> None:
     time.sleep(WARM_SECONDS)
     try:
         service()
-        for make in first.PICTURES.values():
+        for make in late("gantoys.pictures.opening").PICTURES.values():
             _when_idle()
             make()
         gc.collect()
