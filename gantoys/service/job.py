@@ -12,7 +12,7 @@ import numpy as np
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film, read_new
 from gantoys.runs.film_file import frozen
-from gantoys.runs.store import Store, touch
+from gantoys.runs.store import Store, held_once, touch
 from gantoys.service.process import Task, Worker
 from gantoys.service.share import Share
 from gantoys.service.shelf import discard, kept_path, open_longest, put_away
@@ -171,7 +171,7 @@ class Run:
                 return None
         if film.status in ("done", "diverged"):
             touch(place)
-            return film
+            return held_once(film)
         # what a turn or a worker's end has left: to those who watch, it is one film that grows
         state, message = ("stopped", status.message) if status.ended else ("running", "")
         return replace(film, status=state, message=message, seconds=frozen(np.empty(0, np.float32)))
