@@ -61,7 +61,8 @@ def _about(seconds: float | None) -> str:
 class Job:
     """A run that was asked for. task: of all its seeds. watchers: when each has looked last; lapsed: those who have
     not looked for a while, but have not let go either. ready: what an earlier run of this config has left is in its
-    place, so that it may begin. before: that earlier run, while its workers have not stopped."""
+    place, so that it may begin. before: that earlier run, while its workers have not stopped. rescues: how often room
+    was made for it on a full disk."""
 
     task: Task
     store: Store
@@ -70,6 +71,7 @@ class Job:
     message: str = ""
     ready: bool = False
     before: Job | None = None
+    rescues: int = 0
     watchers: dict[str, float] = field(default_factory=dict)
     lapsed: set[str] = field(default_factory=set)
 
