@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from gantoys.ui.first import frame, live, look, memory, navigation
+from gantoys.ui.first import TURNS, frame, look, memory, navigation, serving
 
-st.set_page_config(page_title="gantoys", layout="wide")
-lecture = frame.lecture_view()
-look.apply(lecture=lecture)
-memory.load()
-st.navigation(list(navigation.pages().values()), position="hidden" if lecture else "top").run()
-memory.sync()
-live.warm()
+serving.begin()
+with TURNS.work():
+    st.set_page_config(page_title="gantoys", layout="wide")
+    serving.admit()
+    lecture = frame.lecture_view()
+    look.apply(lecture=lecture)
+    memory.load()
+    st.navigation(list(navigation.pages().values()), position="hidden" if lecture else "top").run()
+    memory.sync()

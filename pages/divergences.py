@@ -11,7 +11,7 @@ with importing:
     from gantoys.maths.fisher import fisher_divergence
     from gantoys.maths.fit import fit_normal
     from gantoys.pictures import divergences as picture
-    from gantoys.stage.scene import Scene
+    from gantoys.stage.pack import Packed, packed
     from gantoys.ui import controls, frame
 
 VIEWS = {"sweep": "all divergences", "fit": "the best Gaussian", "paradigms": "four bargains"}
@@ -56,10 +56,10 @@ def clicked(_: str, x: float, y: float) -> None:
     page.change(**picture.clicked(page.state, x, y))
 
 
-def build(state: picture.DivergenceState) -> Scene:
+def build(state: picture.DivergenceState) -> Packed:
     """The picture; fits to new data can take a second, which is then said."""
     with st.spinner("Fitting …") if state.show == "fit" else nullcontext():
-        return picture.scene(state)
+        return packed(picture.scene, state)
 
 
 page = frame.open_lesson("divergences", picture.DivergenceState)

@@ -38,5 +38,5 @@ def more(page: frame.Page[GameState]) -> None:
 
 
 page = frame.open_lesson("game", GameState)
-page.picture(picture.scene, more=more, beside=play)
+page.picture(frame.same(picture.scene), more=more, beside=play)
 page.rest(code=(ledger_finite, optimal_discriminator, best_generator), build=picture.scene)

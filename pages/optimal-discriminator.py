@@ -23,5 +23,5 @@ def more(page: frame.Page[picture.OptimalState]) -> None:
 
 
 page = frame.open_lesson("optimal-discriminator", picture.OptimalState)
-page.picture(picture.scene, more=more)
+page.picture(frame.same(picture.scene), more=more)
 page.rest(code=(optimal_discriminator, divergences), build=picture.scene)

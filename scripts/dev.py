@@ -3,21 +3,25 @@
     python3 scripts/dev.py app     make the environment, install what the app needs, open the dashboard
     python3 scripts/dev.py test    install what the tests need, a Chromium included, and run every check
     python3 scripts/dev.py bench   run the benchmarks
-    python3 scripts/dev.py load    put a class on the app, kill what it runs on, about ten minutes
+    python3 scripts/dev.py load    put a class on the app, kill what it runs on, about a quarter of an hour
     python3 scripts/dev.py film    record the film of the start page again
 
 The Makefile calls these lines; on Windows they are called directly (``py -3 scripts\\dev.py app``).
 What follows the command is handed on: to Streamlit, to pytest, to the benchmarks.
-HEADLESS=1 opens no browser; CPU=1 takes torch's small build for Linux computers without a graphics card.
+HEADLESS=1 opens no browser. A Linux computer without a graphics card gets torch's small build where PyTorch's list of
+wheels answers; CPU=1 takes it in any case, CPU=0 never.
 The syntax stays old on purpose, so that an old Python can still say that it is too old.
 """
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +46,22 @@ NO_CHROMIUM = (
     "The browser tests need Chromium or Chrome, and none was found: install it (Debian: apt-get install chromium, "
     "macOS: brew install --cask chromium) or name it in GANTOYS_CHROMIUM."
 )
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+LIST_SECONDS = 3.0
+# what there is where a graphics card is that torch can use, its driver or not: NVIDIA's, Jetson's, WSL's, AMD's
+CARD_PATHS = (
+    "/proc/driver/nvidia/version",
+    "/dev/nvidiactl",
+    "/dev/nvidia0",
+    "/dev/nvmap",
+    "/usr/lib/wsl/lib/nvidia-smi",
+    "/dev/kfd",
+)
+PCI = Path("/sys/bus/pci/devices")
+NVIDIA, DISPLAY = "0x10de", "0x03"  # a maker, and the class of display controllers
 
 
 def say(sentence):
@@ -137,26 +157,114 @@ def stamp(requirements):
     return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
 
-def install(requirements, what):
-    """Install a requirements file, unless exactly this one was installed before."""
-    mark = VENV / (".gantoys-" + "-".join(requirements.relative_to(ROOT).with_suffix("").parts))
-    if PYTHON.exists() and mark.exists() and mark.read_text(encoding="utf-8") == stamp(requirements):
-        return
+def mark_of(requirements):
+    """The file in which an installation of these requirements is noted."""
+    return VENV / (".gantoys-" + "-".join(requirements.relative_to(ROOT).with_suffix("").parts))
+
+
+def installed(requirements):
+    """Whether exactly these requirements were installed before."""
+    mark = mark_of(requirements)
+    return PYTHON.exists() and mark.exists() and mark.read_text(encoding="utf-8") == stamp(requirements)
+
+
+def install(requirements, what, needed=True):
+    """Install a requirements file, unless exactly this one was installed before. Whether it is there; the end if it is
+    needed and cannot be had."""
+    if installed(requirements):
+        return True
     make_environment()
     say(f"installing what {what} (once; the first time this takes some minutes)")
     quiet = [] if sys.stdout.isatty() else ["--quiet"]
     pip = (PYTHON, "-m", "pip", "install", "--disable-pip-version-check")
     if call(*pip, *quiet, "-r", requirements.relative_to(ROOT)) != 0:
-        stop(f"pip could not install {requirements.name}: the lines above say why.")
+        if needed:
+            stop(f"pip could not install {requirements.name}: the lines above say why.")
+        return False
     # Only now: an installation that was cut off is done again.
-    mark.write_text(stamp(requirements), encoding="utf-8")
+    mark_of(requirements).write_text(stamp(requirements), encoding="utf-8")
+    return True
 
 
 def prepare(name, what):
-    """Install a requirements file of the root; with CPU=1 first the Cloud's, which brings torch's small build."""
-    if os.environ.get("CPU") == "1":
-        install(ROOT / "deploy" / "cloud" / "requirements.txt", "a computer without a graphics card needs")
+    """Install a requirements file of the root, before it torch's small build where that is asked for, or will do."""
+    small = ROOT / "deploy" / "cloud" / "requirements.txt"  # the only place that names PyTorch's list of wheels
+    asked = os.environ.get("CPU")
+    if asked == "1":
+        install(small, "a computer without a graphics card needs")
+    elif asked != "0" and not installed(ROOT / name) and small_torch_will_do(ROOT / name, small):
+        install(small, "a computer without a graphics card needs", needed=False)
     install(ROOT / name, what)
+
+
+def small_torch_will_do(requirements, small):
+    """Whether torch must be installed, no graphics card is here, and PyTorch's list of wheels has its small build."""
+    return (
+        sys.platform.startswith("linux")
+        and not has_graphics_card()
+        and not has_torch(requirements)
+        and small_torch_is_listed(small)
+    )
+
+
+def has_graphics_card():
+    """Whether this computer has a graphics card that torch could use."""
+    if shutil.which("nvidia-smi") or any(os.path.exists(path) for path in CARD_PATHS):
+        return True
+    try:
+        devices = sorted(PCI.iterdir())
+    except OSError:
+        return False
+    return any(is_line(device / "vendor", NVIDIA) and is_line(device / "class", DISPLAY) for device in devices)
+
+
+def is_line(path, begin):
+    """Whether a file begins with these letters."""
+    try:
+        return path.read_text(encoding="ascii").startswith(begin)
+    except (OSError, ValueError):
+        return False
+
+
+FITS = """
+import sys
+from importlib.metadata import version
+from pip._vendor.packaging.requirements import Requirement
+sys.exit(not Requirement(sys.argv[1]).specifier.contains(version("torch"), prereleases=True))
+"""
+
+
+def has_torch(requirements):
+    """Whether the environment has a torch that these requirements, or those that they include, allow."""
+    texts = [path.read_text(encoding="utf-8") for path in with_included(requirements)]
+    wanted = [line for text in texts for line in text.splitlines() if line.startswith("torch>")]
+    if not wanted or not PYTHON.exists():
+        return not wanted
+    return call(PYTHON, "-c", FITS, wanted[0], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+
+
+def small_torch_is_listed(small):
+    """Whether the list of wheels in a requirements file answers soon, and has the build named there for this Python."""
+    lines = small.read_text(encoding="utf-8").splitlines()
+    address = next(line.split()[1] for line in lines if line.startswith("--find-links "))
+    version = next(line.split("==")[1].strip() for line in lines if line.startswith("torch=="))
+    found = []
+
+    def ask():
+        try:
+            with urllib.request.urlopen(address, timeout=LIST_SECONDS) as answer:
+                found.append(answer.read().decode("utf-8", "replace"))
+        except (OSError, ValueError):
+            pass
+
+    # in a thread, because a name that nobody answers for is not asked for with a bound
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(LIST_SECONDS)
+    tag = "cp{}{}".format(*sys.version_info[:2])
+    wheel = "torch-" + version.replace("+", "%2B") + "-" + tag + "-" + tag + "-"
+    names = "".join(found).replace("+", "%2B").split("<")
+    return any(wheel in name and platform.machine() in name for name in names)
 
 
 # Chromium
@@ -217,12 +325,35 @@ def has_display():
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def given(arguments, option):
+    """What an option of the command line is set to, or None."""
+    for index, argument in enumerate(arguments):
+        name, equals, text = argument.partition("=")
+        if name == option:
+            return text if equals else "".join(arguments[index + 1 : index + 2])
+    return None
+
+
+def names_of(arguments):
+    """The options by which the app answers this computer only, under its own names; nothing that was given is changed.
+
+    A page of another site could else give itself a name that leads here, and talk to the app through the visitor.
+    """
+    address = given(arguments, "--server.address")
+    ours = [] if address else ["--server.address", "localhost"]
+    asked = given(arguments, "--server.allowedHosts") or os.environ.get("STREAMLIT_SERVER_ALLOWED_HOSTS")
+    if asked or (address and address not in LOOPBACK):
+        return ours  # by which names others reach this computer is not known here
+    name = given(arguments, "--browser.serverAddress")
+    for host in (*LOOPBACK, *([name] if name else [])):
+        ours += ["--server.allowedHosts", host]
+    return ours
+
+
 def app(arguments):
     """Open the dashboard on this machine only; it answers nobody else unless asked to."""
     prepare("requirements.txt", "the app needs")
-    ours = ["--server.headless", "false" if has_display() else "true"]
-    if not any(argument.startswith("--server.address") for argument in arguments):
-        ours += ["--server.address", "localhost"]
+    ours = ["--server.headless", "false" if has_display() else "true", *names_of(arguments)]
     command = [str(PYTHON), "-m", "streamlit", "run", "app.py", *ours, *arguments]
     if not WINDOWS:  # become the server, so that a signal meant for us reaches it
         os.chdir(str(ROOT))
@@ -290,7 +421,8 @@ def load(arguments):
     """Put a class on the run service and on the app, kill workers, tabs and servers, and print what that costs."""
     prepare("requirements-dev.txt", "the load test needs")
     environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
-    codes = [call(PYTHON, "benchmarks/" + name + ".py", env=environment) for name in ("service", "kills", "crowd")]
+    names = ("service", "kills", "crowd", "arrivals")
+    codes = [call(PYTHON, "benchmarks/" + name + ".py", env=environment) for name in names]
     return max(codes)
 
 

@@ -11,6 +11,8 @@ import pytest
 from tree import ROOT, app_sources, files, name, sources, syntax, text
 
 FLOORS = {
+    "gantoys.process": -1,
+    "gantoys.shared": -1,
     "gantoys.maths": 0,
     "gantoys.lessons": 0,
     "gantoys.metrics": 1,

@@ -8,7 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gantoys.lessons import KEYS, load
+from gantoys.pictures import opening
 from gantoys.pictures.state import write
+from gantoys.stage import component, pack
+from gantoys.stage.pack import seal
 from gantoys.ui.frame import _in_roles
 
 APP = str(Path(__file__).parents[1] / "app.py")
@@ -40,11 +43,21 @@ def link(app: AppTest) -> dict[str, str]:
     return {k: v[0] if isinstance(v, list) else v for k, v in dict(app.query_params).items()}
 
 
+def test_every_lesson_has_a_first_picture():
+    assert set(opening.PICTURES) == set(KEYS)
+
+
 @pytest.mark.parametrize("key", KEYS)
-def test_a_page_opens_with_its_question_and_all_its_parts(key):
+def test_a_page_opens_with_its_question_and_all_its_parts_and_a_picture_that_was_made_ahead(key, monkeypatch):
+    opening.PICTURES[key](), opening.PICTURES["start"]()
+    made = []
+    for home in (pack, component):
+        monkeypatch.setattr(home, "seal", lambda scene, **_: made.append(scene.key) or seal(scene))
     app, words = opened(key), load(key)
+    assert made == []  # neither of this page nor of the one it was reached from
     assert words.question in app.title[0].value if app.title else any(words.question in m.value for m in app.markdown)
-    assert [s.value for s in app.subheader if s.value in ("What you see", "Check yourself", "Further reading")]
+    text = "\n".join([*(s.value for s in app.subheader), *(m.value for m in app.markdown)])
+    assert all(part in text for part in ("What you see", words.explanation, "Check yourself", *words.reading))
     assert words.mistake in app.warning[0].value
     assert len(app.radio) >= len(words.checks) and app.code
 

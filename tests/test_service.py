@@ -1,5 +1,7 @@
 """The run service with real workers: one film for all, none for nobody, and nothing left behind."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -8,13 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gantoys.__main__ import main
+from gantoys.runs import owner
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.store import Store
@@ -109,7 +114,8 @@ def test_many_who_ask_for_one_config_share_one_worker_and_one_film(make: Callabl
     assert {finish(run) for run in runs} == {"done"}
     films = [run.film() for run in runs[:3]]
     assert all(f is not None and f.status == "done" and len(f) == 20 for f in films)
-    assert [p.name for p in service.store.folder.glob("*.*")] == [f"{config.digest()}.film"]
+    left = {p.name for p in service.store.folder.glob("*.*")}
+    assert left == {f"{config.digest()}.film", f"{owner.claim(service.store.folder)}.owner"}
 
     again = make().ask(config)  # another process of the same dashboard, say
     assert again.status().state == "done" and not again._job.workers
@@ -306,22 +312,81 @@ def test_workers_start_without_a_nursery_too(tmp_path: Path) -> None:
     gone.close()
 
 
-def test_there_is_no_second_nursery_after_one_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Nursery] = []
+class Mayfly:
+    """A nursery that was ready, unless it is told not to be, and is dead when somebody looks."""
 
-    class Dying(Nursery):
-        def __init__(self) -> None:
-            super().__init__()
-            made.append(self)
-            self.process.kill()
-            self.process.wait()
+    def __init__(self, clock: Clock, ready: bool) -> None:
+        self.ready, self.gone, self.begun, self.closed = ready, False, clock.now, False
+        self.process = SimpleNamespace(poll=lambda: -9)
 
-    monkeypatch.setattr(nurseries, "_nursery", None)
-    monkeypatch.setattr(nurseries, "_started", 0)
-    monkeypatch.setattr(nurseries, "Nursery", Dying)
-    assert nursery(start=False) is None and not made
-    assert nursery() is made[0] and nursery() is None and len(made) == 1
-    made[0].close()
+    def listen(self) -> None:
+        self.gone = True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Clock:
+    """Time as the test has it, and the nurseries that were made."""
+
+    now: float = 1000.0
+    made: list[Mayfly] = field(default_factory=list)
+    ready: bool = True
+
+    def ask(self, seconds: float = 0.0) -> bool:
+        """Whether there is a nursery after so many seconds."""
+        self.now += seconds
+        return nursery() is not None
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+
+    def make() -> Mayfly:
+        clock.made.append(Mayfly(clock, clock.ready))
+        return clock.made[-1]
+
+    for name, value in (("_nursery", None), ("_deaths", 0), ("_after", 0.0), ("Nursery", make)):
+        monkeypatch.setattr(nurseries, name, value)
+    monkeypatch.setattr(nurseries, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def test_a_nursery_that_died_three_times_is_made_again_after_longer_and_longer_pauses(clock: Clock) -> None:
+    assert nursery(start=False) is None and not clock.made
+    assert [clock.ask() for _ in range(4)] == [True, True, True, False], "the first deaths are made good at once"
+    waits = []
+    for _ in range(8):
+        begin = clock.now
+        while not clock.ask():
+            clock.now += 1
+        waits.append(clock.now - begin)
+        assert not clock.ask()
+    assert waits == [10, 20, 40, 80, 160, 300, 300, 300] and all(one.closed for one in clock.made)
+    assert clock.ask(300) and len(clock.made) == 12
+    clock.now += nurseries.GOOD_SECONDS + 1  # this one was at work for a while
+    assert [clock.ask() for _ in range(3)] == [True, True, False]
+
+
+def test_a_nursery_that_did_not_come_to_be_ready_is_tried_again_much_later(clock: Clock) -> None:
+    clock.ready = False
+    assert clock.ask() and not clock.ask() and not clock.ask(299) and clock.ask(1) and len(clock.made) == 2
+
+
+def test_a_nursery_that_cannot_be_started_is_one_line_in_the_log_and_tried_again_later(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = []
+
+    def refuse() -> None:
+        tried.append(clock.now)
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(nurseries, "Nursery", refuse)
+    assert not any(clock.ask(1) for _ in range(300)) and len(tried) == 1 and len(caplog.records) == 1
+    assert not clock.ask(1) and len(tried) == 2
 
 
 def task(store: Store, config: TrainConfig) -> Task:

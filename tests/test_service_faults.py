@@ -8,23 +8,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from test_service import LONG, ROOT, SHORT, alive, finish, frame_bytes, has_frames, pid, until
 
 from gantoys.runs import limits
+from gantoys.runs import store as stores
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.groups import groups
 from gantoys.runs.store import Store
-from gantoys.service import measures
+from gantoys.service import measures, process
 from gantoys.service.job import Status
 from gantoys.service.local import train_to_file
 from gantoys.service.measures import Pace, private_bytes, usual_seconds
 from gantoys.service.nursery import nursery
 from gantoys.service.run_service import Busy, Run, RunService
 from gantoys.service.share import seconds_until
-from gantoys.service.shelf import frames_in, kept_path, shelf
+from gantoys.service.shelf import film_bytes, frames_in, kept_path, shelf
 
 STEADY = LONG.changed(steps=10_000, frames=200)  # a few seconds
 
@@ -358,6 +360,176 @@ def test_frames_are_counted_by_size_and_a_closing_record_is_none(tmp_path: Path)
     assert frames_in(tmp_path / "b.film", tiny) == 299
     (tmp_path / "c.film").write_bytes(b"GANFILM")
     assert frames_in(tmp_path / "c.film", tiny) == 0 == frames_in(tmp_path / "none", tiny)
+
+
+# --- disks that fill, and what is left over
+
+# A worker for whom a folder is a small disk: what would not fit any more is refused as the system refuses it.
+SMALL_DISK = """
+import errno, sys
+from pathlib import Path
+from gantoys.runs import state_file
+from gantoys.runs.film_file import FilmWriter
+
+disk, most = Path(sys.argv.pop(1)), int(sys.argv.pop(1))
+write, save = FilmWriter._write, state_file.save
+
+def refuse(path, size):
+    if disk in Path(path).parents and sum(p.stat().st_size for p in disk.rglob("*") if p.is_file()) + size > most:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+def limited(self, data):
+    refuse(self.part, len(data))
+    write(self, data)
+
+def saved(path, arrays, meta):
+    refuse(path, sum(getattr(a, "nbytes", 8) for a in arrays.values()))
+    return save(path, arrays, meta)
+
+FilmWriter._write, state_file.save = limited, saved
+from gantoys.training import worker
+sys.exit(worker.main(sys.argv[1:]))
+"""
+
+
+@dataclass
+class SmallDisk:
+    """A folder that holds so many bytes, and a store and a service on it; elsewhere there is room."""
+
+    folder: Path
+    bytes: int
+
+    def used(self) -> int:
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def fill(self, size: int, config: TrainConfig, used: float) -> Path:
+        """A film that was paused: somebody else's, last used at a time."""
+        path = kept_path(Store(self.folder), config, 0)
+        path.write_bytes(bytes(size))
+        os.utime(path, (used, used))
+        return path
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallDisk:
+    small = SmallDisk(tmp_path / "films", 12 * 2**20)
+    usual = process.command
+
+    def command(module: str, *arguments: str) -> list[str]:
+        assert module == "gantoys.training.worker"
+        return [sys.executable, "-P", "-c", SMALL_DISK, str(small.folder), str(small.bytes), *arguments]
+
+    def free(folder: Path) -> int:
+        return max(0, small.bytes - small.used()) if folder == small.folder else 2**30
+
+    assert usual
+    monkeypatch.setattr(process, "command", command)
+    monkeypatch.setattr(stores, "free_bytes", free)
+    monkeypatch.setattr(stores.tempfile, "tempdir", str(tmp_path))
+    return small
+
+
+FILLS = TrainConfig(steps=600, frames=200, cadence="even", width=16, batch=32, grid=32, shown=800)
+
+
+def test_a_disk_that_paused_films_keep_full_gives_up_those_that_nobody_used(disk: SmallDisk, tmp_path: Path) -> None:
+    store, size = Store(disk.folder), (disk.bytes - film_bytes(FILLS) // 2) // 4  # a whole film more is too much
+    films = [disk.fill(size, FILLS.changed(seed=k), 1e9 + k) for k in (5, 6, 7, 8)]
+    service = RunService(store, workers=1)
+    run = service.ask(FILLS, "ann")
+    shown = 0
+    while not run.status().ended:
+        film = run.film()
+        assert film is None or len(film) >= shown
+        shown = len(film) if film is not None else shown
+        time.sleep(0.02)
+    assert run.status().state == "done" and store.folder == disk.folder and disk.used() <= disk.bytes
+    assert [path.exists() for path in films] == [False, False, True, True], "the two that were used least recently"
+    assert frame_bytes(run.film_path()) == fresh(FILLS, tmp_path)
+    service.close()
+
+
+def test_a_disk_that_others_keep_full_lets_a_run_go_on_elsewhere_with_what_there_was(
+    disk: SmallDisk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(disk.folder)
+    (disk.folder / "of somebody else").write_bytes(bytes(disk.bytes - film_bytes(FILLS) // 2))
+    service = RunService(store, workers=1)
+    run = service.ask(FILLS, "ann")
+    shown = 0
+    while not run.status().ended:
+        film = run.film()
+        assert film is None or len(film) >= shown
+        shown = len(film) if film is not None else shown
+        time.sleep(0.02)
+    assert run.status().state == "done" and shown == 200
+    assert store.folder.parent == tmp_path and store.folder.name.startswith("gantoys-films-")
+    assert sum("are kept in" in record.message for record in caplog.records) == 1
+    assert frame_bytes(run.film_path()) == fresh(FILLS, tmp_path)
+    found = store.find(FILLS)
+    assert found is not None and len(found) == 200 and (disk.folder / "of somebody else").exists()
+    service.close()
+
+
+LEAVES = """
+import os, signal, sys, time
+from pathlib import Path
+from gantoys.runs.config import TrainConfig
+from gantoys.runs.store import Store
+
+store, data, config = Store(Path(sys.argv[1])), Path(sys.argv[2]).read_bytes(), TrainConfig.read(sys.argv[3])
+part = store.part(config)
+part.write_bytes(data[: len(data) * int(sys.argv[4]) // 100])
+Store(Path("/proc/nowhere/films")).path(config).write_bytes(data)
+print(part, flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_server_left_is_put_away_at_the_next_start_and_a_living_one_s_stays(
+    make: Callable[..., RunService], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_to_file(STEADY, tmp_path / "a.film", store=Store(tmp_path / "other"))
+    other = STEADY.changed(seed=3)
+    train_to_file(other, tmp_path / "b.film", store=Store(tmp_path / "other"))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(stores.tempfile, "tempdir", str(temporary))
+
+    def left(config: TrainConfig, film: str, percent: int) -> tuple[subprocess.Popen[str], Path]:
+        one = subprocess.Popen(
+            [sys.executable, "-c", LEAVES, tmp_path / "films", tmp_path / film, config.canonical_json(), str(percent)],
+            cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": str(temporary)},
+        )  # fmt: skip
+        assert one.stdout is not None
+        return one, Path(one.stdout.readline().strip())
+
+    servers = [
+        left(STEADY, "a.film", 50),
+        left(other, "b.film", 100),
+        left(STEADY, "a.film", 0),
+        left(STEADY, "a.film", 70),
+    ]
+    assert len(list(temporary.iterdir())) == 4
+    for server, _ in servers[:3]:
+        server.kill()
+        server.wait()
+    service = make()
+    half, whole, nothing, living = (part for _, part in servers)
+    assert not half.exists() and not whole.exists() and not nothing.exists() and living.exists()
+    film = service.kept(STEADY)
+    assert film is not None and film.status == "stopped" and service.store.find(other) is not None
+    assert 90 < frames_in(kept_path(service.store, STEADY, 0), STEADY) < 110
+    assert len(list(temporary.iterdir())) == 1, "the living one's films in a temporary folder"
+    owners = list((tmp_path / "films").glob("*.owner"))
+    assert len(owners) == 1
+    servers[3][0].kill()
+    servers[3][0].wait()
+    servers[3][1].unlink()
+    for server, _ in servers:
+        assert server.stdout is not None
+        server.stdout.close()
 
 
 # --- a class

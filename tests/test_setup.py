@@ -1,15 +1,23 @@
 """What the documents say about setting up is what the files do."""
 
 import ast
+import contextlib
+import http.server
 import importlib.util
 import itertools
+import platform
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import dev
@@ -26,6 +34,15 @@ OTHER_NAMES = {
 }  # packages that are imported by another name than they are installed by
 PROJECT = tomllib.loads(text(ROOT / "pyproject.toml"))
 CONFIG = tomllib.loads(text(ROOT / ".streamlit" / "config.toml"))
+
+
+@dataclass
+class Wheels:
+    """A list of wheels on the loopback: what stands in it, how long it takes to answer, how often it was asked."""
+
+    names: list[str]
+    seconds: float = 0.0
+    asked: int = 0
 
 
 def lines(path: str) -> list[str]:
@@ -196,15 +213,165 @@ def test_a_second_start_installs_nothing_and_a_changed_requirement_installs_agai
     assert pip_calls == ["more.txt", "more.txt"]
 
 
-@pytest.mark.parametrize(("cpu", "files"), [("1", ["requirements.txt", "base.txt"]), ("", ["base.txt"])])
-def test_a_computer_without_a_graphics_card_can_ask_for_the_small_torch_first(
-    cpu: str, files: list[str], tmp_path: Path, pip_calls: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "deploy/cloud").mkdir(parents=True)
-    shutil.copy(ROOT / "deploy/cloud/requirements.txt", tmp_path / "deploy/cloud")
-    monkeypatch.setenv("CPU", cpu)
+TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
+WHEEL = f"torch-9.0.0%2Bcpu-{TAG}-{TAG}-manylinux_2_28_{platform.machine()}.whl"
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, pip_calls: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Wheels]:
+    """A computer that runs Linux, has neither torch nor a graphics card, and asks a list of wheels on the loopback."""
+    served = Wheels([WHEEL])
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.asked += 1
+            time.sleep(served.seconds)
+            page = "".join(f'<a href="/whl/cpu/{name}#sha256=0">{name}</a><br/>\n' for name in served.names).encode()
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # nobody waits any more
+                self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    folder = tmp_path / "deploy/cloud"
+    folder.mkdir(parents=True)
+    address = f"http://127.0.0.1:{server.server_port}/whl/"
+    (folder / "requirements.txt").write_text(f"--find-links {address}\ntorch==9.0.0+cpu\nnumpy>=2,<3\n")
+    (tmp_path / "base.txt").write_text("torch>=8,<10\nnumpy>=2,<3\n")
+    monkeypatch.delenv("CPU", raising=False)
+    monkeypatch.setattr(dev.sys, "platform", "linux")
+    monkeypatch.setattr(dev, "PYTHON", tmp_path / ".venv/bin/python")
+    monkeypatch.setattr(dev, "has_graphics_card", lambda: False)
+    monkeypatch.setattr(dev, "LIST_SECONDS", 0.5)
+    yield served
+    server.shutdown()
+    server.server_close()
+
+
+def prepared(pip_calls: list[str]) -> list[str]:
+    """The files that pip is given when the app is prepared."""
+    pip_calls.clear()
     dev.prepare("base.txt", "the test needs")
-    assert [Path(call).name for call in pip_calls] == files
+    return [Path(call).name for call in pip_calls]
+
+
+SMALL, PLAIN = ["requirements.txt", "base.txt"], ["base.txt"]
+
+
+def test_a_linux_computer_without_a_graphics_card_gets_the_small_torch(wheels: Wheels, pip_calls: list[str]) -> None:
+    assert prepared(pip_calls) == SMALL and wheels.asked == 1
+
+
+@pytest.mark.parametrize(("cpu", "files"), [("1", SMALL), ("0", PLAIN)])
+def test_which_torch_is_taken_can_be_said_and_then_nobody_is_asked(
+    cpu: str, files: list[str], wheels: Wheels, pip_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CPU", cpu)
+    assert prepared(pip_calls) == files and wheels.asked == 0
+
+
+def test_a_list_that_does_not_answer_in_time_means_the_plain_torch(wheels: Wheels, pip_calls: list[str]) -> None:
+    wheels.seconds = 60.0
+    begin = time.monotonic()
+    assert prepared(pip_calls) == PLAIN
+    assert wheels.asked == 1 and time.monotonic() - begin < 30.0
+
+
+def test_a_list_that_cannot_be_reached_means_the_plain_torch(
+    wheels: Wheels, tmp_path: Path, pip_calls: list[str]
+) -> None:
+    path = tmp_path / "deploy/cloud/requirements.txt"
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        path.write_text(re.sub(r":\d+/", f":{nobody.getsockname()[1]}/", path.read_text()))
+        assert prepared(pip_calls) == PLAIN and wheels.asked == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        WHEEL.replace("9.0.0", "8.0.0"),
+        WHEEL.replace(TAG, "cp39"),
+        WHEEL.replace(platform.machine(), "s390x"),
+        WHEEL.replace("%2Bcpu", ""),
+    ],
+)
+def test_a_list_without_the_build_for_this_computer_means_the_plain_torch(
+    name: str, wheels: Wheels, pip_calls: list[str]
+) -> None:
+    wheels.names = [name]
+    assert prepared(pip_calls) == PLAIN and wheels.asked == 1
+
+
+@pytest.mark.parametrize("what", ["card", "system", "torch", "second start"])
+def test_where_the_small_torch_is_of_no_use_no_list_is_asked(
+    what: str, wheels: Wheels, tmp_path: Path, pip_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what == "card":
+        monkeypatch.setattr(dev, "has_graphics_card", lambda: True)
+    elif what == "system":
+        monkeypatch.setattr(dev.sys, "platform", "darwin")
+    else:  # this Python has torch
+        monkeypatch.setattr(dev, "PYTHON", Path(sys.executable))
+        monkeypatch.setattr(dev, "has_torch", lambda requirements: True)
+    if what == "second start":
+        prepared(pip_calls)
+    assert prepared(pip_calls) == ([] if what == "second start" else PLAIN) and wheels.asked == 0
+
+
+def test_a_small_torch_that_cannot_be_fetched_gives_way_to_the_plain_one(
+    wheels: Wheels, pip_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(*command: object, **options: object) -> int:
+        pip_calls.append(str(command[-1]))
+        return int("cloud" in str(command[-1]))
+
+    monkeypatch.setattr(dev, "call", call)
+    assert prepared(pip_calls) == SMALL
+
+
+@pytest.mark.parametrize(
+    ("line", "has"), [("torch>=2.6,<2.14", True), ("torch>=99,<100", False), ("numpy>=2,<3", True)]
+)
+def test_whether_the_environment_has_a_torch_that_is_allowed(
+    line: str, has: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "base.txt").write_text(f"pillow>=10\n{line}\n")
+    (tmp_path / "more.txt").write_text("-r base.txt\n")
+    monkeypatch.setattr(dev, "PYTHON", Path(sys.executable))
+    assert dev.has_torch(tmp_path / "more.txt") is has
+    monkeypatch.setattr(dev, "PYTHON", tmp_path / "none")
+    assert dev.has_torch(tmp_path / "more.txt") is (line.startswith("numpy"))
+
+
+@pytest.mark.parametrize(
+    ("vendor", "kind", "path", "has"),
+    [
+        ("0x10de", "0x030000", "", True),  # NVIDIA's, without a driver
+        ("0x10de", "0x040300", "", False),  # only its sound
+        ("0x8086", "0x030000", "", False),  # Intel's, which torch cannot use
+        ("0x8086", "0x030000", "driver", True),
+    ],
+)
+def test_a_graphics_card_is_known_by_its_maker_or_its_driver(
+    vendor: str, kind: str, path: str, has: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = tmp_path / "pci" / "0000:01:00.0"
+    device.mkdir(parents=True)
+    (device / "vendor").write_text(f"{vendor}\n")
+    (device / "class").write_text(f"{kind}\n")
+    (tmp_path / "driver").touch()
+    monkeypatch.setattr(dev, "PCI", tmp_path / "pci")
+    monkeypatch.setattr(dev, "CARD_PATHS", (str(tmp_path / (path or "nothing")),))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert dev.has_graphics_card() is has
+    monkeypatch.setattr(dev, "PCI", tmp_path / "no such folder")
+    assert dev.has_graphics_card() is bool(path)
 
 
 def test_an_installation_that_failed_is_tried_again(
@@ -265,6 +432,32 @@ def test_debian_is_asked_for_its_chromium_after_its_lists_are_new(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert dev.ensure_chromium() == str(tmp_path / "chromium")
     assert asked == ["update", "install"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ([], ["localhost", "127.0.0.1", "::1"]),
+        (["--server.address", "127.0.0.1"], ["localhost", "127.0.0.1", "::1"]),
+        (
+            ["--server.address=localhost", "--browser.serverAddress=me.example"],
+            ["localhost", "127.0.0.1", "::1", "me.example"],
+        ),
+        (["--server.address", "0.0.0.0"], []),  # by which name others come is not known
+        (["--server.address=0.0.0.0", "--server.allowedHosts", "me.example"], []),
+        (["--server.allowedHosts=*"], []),
+    ],
+)
+def test_the_app_answers_to_the_names_that_are_known(
+    arguments: list[str], wanted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STREAMLIT_SERVER_ALLOWED_HOSTS", raising=False)
+    ours = dev.names_of(arguments)
+    assert [b for a, b in itertools.pairwise(ours) if a == "--server.allowedHosts"] == wanted
+    named = any(argument.startswith("--server.address") for argument in arguments)
+    assert ("--server.address" in ours) is not named
+    monkeypatch.setenv("STREAMLIT_SERVER_ALLOWED_HOSTS", "me.example")
+    assert "--server.allowedHosts" not in dev.names_of(arguments)
 
 
 def test_a_failed_check_fails_the_run_but_pytest_still_speaks_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,6 +594,69 @@ def test_the_proxy_keeps_a_visitor_on_one_replica_and_closes_the_metrics() -> No
     assert re.search(r"location \^~ /_stcore/metrics \{\s*return 404;", proxy)
     assert "ip_hash" not in proxy
     assert all(f"gantoys@{port}" in text(ROOT / "docs/deploy.md") for port in replicas)
+
+
+def blocks(text: str, head: str) -> list[str]:
+    """What stands between the braces of nginx's blocks with that head."""
+    found = []
+    for match in re.finditer(rf"^ *{head} \{{$", text, re.M):
+        depth, end = 1, match.end()
+        while depth:
+            depth += {"{": 1, "}": -1}.get(text[end], 0)
+            end += 1
+        found.append(text[match.end() : end - 1])
+    return found
+
+
+def test_the_proxy_sends_its_headers_with_every_answer_and_lets_a_course_embed() -> None:
+    proxy = re.sub(r"(^|\s)#.*", "", text(ROOT / "deploy/server/nginx.conf"))
+    (site,) = [block for block in blocks(proxy, "server") if "proxy_pass" in block]
+    for header in ("X-Content-Type-Options nosniff", "Referrer-Policy same-origin"):
+        assert f"add_header {header} always;" in site
+    assert "add_header Content-Security-Policy \"frame-ancestors 'self' $gantoys_embedders\" always;" in site
+    # one header of its own, and a location loses all of these
+    inside = "".join(blocks(site, "location [^{]*"))
+    assert "add_header" not in inside.replace("add_header Retry-After 30 always;", "")
+    # inside the page of another site a cookie without these is not sent
+    assert re.search(r"gantoys=\$request_id; [^\"]*HttpOnly; Secure; SameSite=None; Partitioned", proxy)
+
+
+def test_whoever_asks_the_proxy_for_another_name_gets_nothing() -> None:
+    rest = [block for block in blocks(text(ROOT / "deploy/server/nginx.conf"), "server") if "default_server" in block]
+    assert len(rest) == 1 and "return 444;" in rest[0] and "proxy_pass" not in rest[0]
+    assert re.findall(r"listen (\d+)", rest[0]) == ["80", "443"]
+    assert "STREAMLIT_SERVER_ALLOWED_HOSTS=" in text(ROOT / "docs/deploy.md")
+
+
+def test_a_class_of_300_may_come_from_one_address() -> None:
+    proxy, unit = text(ROOT / "deploy/server/nginx.conf"), text(ROOT / "deploy/server/gantoys@.service")
+    caps = {zone: int(count) for zone, count in re.findall(r"limit_conn (\w+) (\d+);", proxy)}
+    # a websocket for each, and up to three more while its browser loads the page
+    assert caps["gantoys_address"] >= 300 * 4 and caps["gantoys_all"] > caps["gantoys_address"]
+    assert "error_page 502 503 504 =503 @full;" in proxy and "full" in "".join(blocks(proxy, "location @full"))
+    settings = dict(line.split("=", 1) for line in unit.splitlines() if re.match(r"\w+=", line))
+    assert int(settings["LimitNOFILE"]) >= 4 * caps["gantoys_all"] and int(settings["TasksMax"]) >= caps["gantoys_all"]
+
+
+def test_nginx_takes_the_configuration(tmp_path: Path) -> None:
+    """Where nginx is installed it reads the file; elsewhere its blocks at least are closed."""
+    proxy = text(ROOT / "deploy/server/nginx.conf")
+    assert proxy.count("{") == proxy.count("}")
+    nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
+    if nginx is None or openssl is None:
+        return
+    keys = ["-keyout", tmp_path / "privkey.pem", "-out", tmp_path / "fullchain.pem"]
+    subject = ["-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=gantoys.example.org"]
+    subprocess.run([openssl, "req", "-x509", *subject, *keys], check=True, capture_output=True)
+    for there, here in (("/etc/ssl/gantoys", tmp_path), ("/var/cache/gantoys", tmp_path / "cache")):
+        proxy = proxy.replace(there, str(here))
+    for port in ("80", "443"):  # which only the administrator may open
+        proxy = proxy.replace(f"listen {port}", f"listen 127.0.0.1:{51_000 + int(port)}")
+    folders = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy"))
+    whole = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; {folders}\n{proxy}\n}}"
+    (tmp_path / "nginx.conf").write_text(whole)
+    done = subprocess.run([nginx, "-t", "-c", tmp_path / "nginx.conf"], capture_output=True, text=True)
+    assert done.returncode == 0 and "warn" not in done.stderr, done.stderr
 
 
 def test_a_replica_listens_to_the_proxy_only() -> None:

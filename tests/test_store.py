@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from gantoys.runs import limits, state_file
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film_file import FilmWriter, frame_fields, static_fields
 from gantoys.runs.groups import groups
-from gantoys.runs.store import Store, numbered, store_bytes
+from gantoys.runs.store import Store, held_once, numbered, store_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = TrainConfig(steps=1000, frames=3, grid=4, shown=16)
@@ -130,6 +131,18 @@ def test_each_seed_of_a_config_has_its_own_film(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"{three.digest()}-{k}.film" for k in range(3)]
     assert [getattr(store.find(three, k), "seed", None) for k in range(3)] == [0, 1, 2]
     assert store.path(CONFIG) == store.path(CONFIG, 0) == tmp_path / f"{CONFIG.digest()}.film"
+
+
+def test_a_class_that_looks_at_one_film_holds_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    write(store.path(CONFIG))
+    first, again = store.find(CONFIG), Store(tmp_path).find(CONFIG)
+    assert first is not None and again is first
+    write(store.path(CONFIG), status="diverged")
+    other = store.find(CONFIG)
+    assert other is not None and other is not first and other.status == "diverged"
+    film = replace(first, loss_d=first.loss_d + 1)
+    assert held_once(film) is film and held_once(replace(film, loss_d=film.loss_d)) is film
 
 
 @pytest.mark.parametrize("fault", ["cut", "byte", "config", "member", "stopped", "empty", "more"])

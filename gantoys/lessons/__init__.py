@@ -3,9 +3,10 @@
 import hashlib
 import tomllib
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from typing import Any
+
+from gantoys.shared import shared
 
 KEYS = (
     "start",
@@ -74,7 +75,7 @@ def _choice(row: dict[str, Any], where: str) -> None:
         raise ValueError(f"{where}: 2 to 4 options are needed and `right` must be the number of one of them")
 
 
-@cache
+@shared
 def load(key: str) -> Lesson:
     """The lesson named `key`. Raises KeyError for a lesson that does not exist, ValueError for a malformed file."""
     if key not in KEYS:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -12,6 +11,7 @@ from gantoys.metrics import PERFECT_JS, Band, has_modes, mode_references, mode_r
 from gantoys.pictures.compare_state import Entrant
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
+from gantoys.shared import shared
 
 DRAWS = 60  # of the perfect generator
 SURE = 0.95  # how seldom luck alone may look so: a difference beyond this interval of Student's t is called more
@@ -95,7 +95,7 @@ def _figures(film: Film, keys: Sequence[str]) -> dict[str, float]:
     return {key: found[key] for key in keys}
 
 
-@lru_cache(maxsize=16)
+@shared
 def perfect(toy: str, points: int) -> dict[str, Band]:
     """What a generator that draws from the target itself would get, by column, with so many points."""
     config = TrainConfig(toy=toy)

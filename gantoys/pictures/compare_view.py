@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from gantoys.pictures.compare_clock import Clock, Shot
 from gantoys.pictures.compare_state import Entrant
 from gantoys.pictures.film_parts import FRAMES_PER_SECOND, JS, LOG2, around, shares
 from gantoys.runs.film import Film
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Curve, Rule
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Swept
@@ -30,7 +30,7 @@ class Figure:
     needs_modes: bool = False
 
 
-@lru_cache(maxsize=16)
+@shared
 def _shares(film: Film) -> tuple[Array, Array, Array]:
     return shares(film)
 

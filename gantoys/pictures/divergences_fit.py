@@ -1,7 +1,6 @@
 """The best single normal under each divergence: where it lies, what else is a minimum, and where descent would go."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from gantoys.maths.fit import Fit, fit_normal
 from gantoys.maths.minima import Minimum
 from gantoys.pictures.divergences_state import SHORT, UNITS, DivergenceState, named_data
 from gantoys.pictures.sweeps import slider, swept
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Handle, Heatmap, Points, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene
@@ -46,7 +46,7 @@ PAPER_MIXTURE = "0.33003*N(-0.99945,0.25493)+0.66997*N(2.00009,1.41504)"
 """A mixture whose 15 numbers are the table's to 1.6e-4; the paper does not print its own."""
 
 
-@lru_cache(maxsize=256)
+@shared
 def fit(data: str, key: str) -> Fit:
     """Every local minimum under one divergence: 10 to 150 ms for two components."""
     law = parse(data)
@@ -63,7 +63,7 @@ class Land:
     values: Array
 
 
-@lru_cache(maxsize=64)
+@shared
 def land(data: str, key: str) -> Land:
     """The divergence `key` of p_data from N(mu, sigma) over the map."""
     mu, sigma = np.linspace(*MU, COLUMNS), np.geomspace(*SIGMA, ROWS)

@@ -1,13 +1,12 @@
 """Four bargains on one pair: maximum likelihood, GAN, WGAN and score matching before a mode that p_G neglects."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from gantoys.maths import DIVERGENCES, Mixture1D, divergences, mix, normal, w1
 from gantoys.maths.fisher import fisher_divergence
 from gantoys.pictures.divergences_state import DivergenceState, marks, turned
 from gantoys.pictures.sweeps import slider, swept
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Points, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
@@ -50,7 +49,7 @@ def _rows(state: DivergenceState, control: Control) -> dict[str, Array]:
     return _sweep(control.key, getattr(state, other), np.asarray(control.values, float).tobytes())
 
 
-@lru_cache(maxsize=32)
+@shared
 def _sweep(over: str, held: float, positions: bytes) -> dict[str, Array]:
     at, x = np.frombuffer(positions), np.linspace(-REACH, REACH, POINTS)
     share, apart = (at, np.full(len(at), held)) if over == "share" else (np.full(len(at), held), at)
@@ -79,8 +78,6 @@ def _sweep(over: str, held: float, positions: bytes) -> dict[str, Array]:
     rows["dot"] = rows["position"][:, None]
     for key, value in values.items():
         rows |= {key: value, f"dot-{key}": value[:, None], f"curve-{key}": np.broadcast_to(value, (len(at), len(at)))}
-    for array in rows.values():
-        array.setflags(write=False)
     return rows
 
 

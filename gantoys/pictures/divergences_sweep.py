@@ -1,7 +1,5 @@
 """All divergences over one slider of p_G at once: values, slopes, and the critic that each of them asks for."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from gantoys.maths import (
@@ -31,6 +29,7 @@ from gantoys.pictures.divergences_state import (
 )
 from gantoys.pictures.divergences_words import CRITICS
 from gantoys.pictures.sweeps import slider, swept
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Handle, Points, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
@@ -132,7 +131,7 @@ def _w2_with_slopes(state: DivergenceState, over: str, at: Array) -> tuple[Array
         return value, slope if moving else 2 * off[0] + 0 * here
 
 
-@lru_cache(maxsize=24)
+@shared
 def _w2_in_place(
     data: str, halves: str, over: str, spread: float, weight: float, positions: bytes
 ) -> tuple[Array, Array]:
@@ -181,7 +180,7 @@ def _rows(state: DivergenceState, control: Control) -> dict[str, Array]:
     return _sweep(state.model_copy(update=same), control.key, np.asarray(control.values, float).tobytes())
 
 
-@lru_cache(maxsize=48)  # about 0.4 MB each
+@shared
 def _sweep(state: DivergenceState, over: str, positions: bytes) -> dict[str, Array]:
     at, x = np.frombuffer(positions), np.linspace(LOW, HIGH, POINTS)
     p, q = state.p, generator(state, **{over: at})
@@ -206,8 +205,6 @@ def _sweep(state: DivergenceState, over: str, positions: bytes) -> dict[str, Arr
     rows["along"] = _whole(rows["position"])
     for key, value in values.items():
         rows |= {key: value, f"curve-{key}": _whole(value)}
-    for array in rows.values():
-        array.setflags(write=False)
     return rows
 
 

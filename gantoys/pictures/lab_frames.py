@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -12,11 +11,9 @@ import numpy as np
 
 from gantoys.metrics.modes import ModeReport, has_modes, mode_report
 from gantoys.runs.film import Film
+from gantoys.shared import SHELF
 
 Array = np.ndarray
-KEPT = 20_000  # figures in all; one is a few numbers
-_kept: OrderedDict[tuple[str, bytes], Any] = OrderedDict()
-_lock = threading.Lock()
 
 
 def each(film: Film, what: str, figure: Callable[[Array], Any], behind: int = 0) -> list[Any]:
@@ -26,20 +23,10 @@ def each(film: Film, what: str, figure: Callable[[Array], Any], behind: int = 0)
     """
     # by what the film holds, not by its config: somebody may have opened it from a file
     name = f"{what}:{film.config.toy}:{blake2b(film.real.tobytes(), digest_size=16).hexdigest()}"
-    found = []
-    for points in film.samples[behind:]:
-        key = (name, blake2b(points.tobytes(), digest_size=16).digest())
-        with _lock:
-            known = key in _kept
-            value = _kept.get(key)
-        if not known:
-            value = figure(points)
-            with _lock:
-                _kept[key] = value
-                while len(_kept) > KEPT:
-                    _kept.popitem(last=False)
-        found.append(value)
-    return found
+    return [
+        SHELF.get((name, blake2b(points.tobytes(), digest_size=16).digest()), partial(figure, points))
+        for points in film.samples[behind:]
+    ]
 
 
 def mode_reports(film: Film, behind: int = 0) -> list[ModeReport]:

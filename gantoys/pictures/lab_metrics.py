@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from gantoys.metrics.jensen_shannon import JSBound
 from gantoys.metrics.modes import has_modes
 from gantoys.runs.film import Film
 from gantoys.runs.film_file import POPULATION
+from gantoys.shared import shared
 
 MODE_KEYS = ("modes", "high_quality", "reverse_kl")
 SAMPLE_KEYS = ("sliced_w2_squared", "mmd2", "frechet", "precision", "recall", "density", "coverage")
@@ -36,12 +36,12 @@ class Score:
         return self.reference.perfect.low <= self.value <= self.reference.perfect.high
 
 
-@lru_cache(maxsize=16)
+@shared
 def _reference(key: str, toy: str, n: int) -> Reference:
     return reference(key, parse(toy), n, np.random.default_rng(0), draws=DRAWS)
 
 
-@lru_cache(maxsize=16)
+@shared
 def _noise(toy: str) -> Band:
     """The bound of JS that pure noise gets."""
     target, rng = parse(toy), np.random.default_rng(0)

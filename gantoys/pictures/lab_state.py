@@ -17,6 +17,7 @@ from gantoys.runs.config import TrainConfig
 from gantoys.runs.fields import CHANGEABLE, Change, FilmFields, RemedyFields
 from gantoys.runs.presets import START
 from gantoys.service.measures import usual_seconds
+from gantoys.shared import shared
 
 LONGEST_RUN = 3_500  # characters of a run in the link, which holds at most `gantoys.pictures.state.MAX_QUERY`
 LONGEST_TARGET, POINTS_IN_LINK = 3_000, 500
@@ -36,6 +37,7 @@ def write_run(config: TrainConfig) -> str:
     return ";".join(parts)
 
 
+@shared
 def read_run(text: str) -> TrainConfig:
     """The config that `write_run` wrote. Raises ValueError with one sentence for what is not allowed."""
     if len(text) > LONGEST_RUN:

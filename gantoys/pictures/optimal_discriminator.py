@@ -1,6 +1,5 @@
 """p_data, p_G, D*, and the integrand of JS on one axis, following four sliders of p_G exactly."""
 
-from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, Field
 from gantoys.maths import Mixture1D, divergences, ledger, mix, normal, optimal_discriminator, parse
 from gantoys.pictures.state import State
 from gantoys.pictures.sweeps import slider, swept
+from gantoys.shared import shared
 from gantoys.stage.layers import Area, Curve, Draw, Handle, Rule
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene
 
@@ -69,7 +69,7 @@ def _rows(state: OptimalState, control: Control) -> dict[str, Array]:
     return _sweep(state.model_copy(update=same), control.key, np.asarray(control.values, float).tobytes())
 
 
-@lru_cache(maxsize=24)  # about 0.8 MB each: a class that opens the page shares its four
+@shared
 def _sweep(state: OptimalState, key: str, positions: bytes) -> dict[str, Array]:
     values, x = np.frombuffer(positions), np.linspace(LOW, HIGH, POINTS)
     p = parse(state.data)
@@ -97,8 +97,6 @@ def _sweep(state: OptimalState, key: str, positions: bytes) -> dict[str, Array]:
         "left_y": _height(q, np.array(tops["left"], float)),
         "right_y": _height(q, np.array(tops["right"], float)),
     }
-    for array in rows.values():
-        array.setflags(write=False)
     return rows
 
 

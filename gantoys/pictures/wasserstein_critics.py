@@ -1,7 +1,6 @@
 """Trained critics beside the best one: the curve, its slope and where that passes 1, and what the critic is worth."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from gantoys.pictures.wasserstein_state import WassersteinState, gap_of
 from gantoys.runs.critics import SLOPE_RULES, critic_config
 from gantoys.runs.film import Film
 from gantoys.runs.recordings import recording
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Bars, Curve, Points, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
@@ -50,7 +50,7 @@ class Judged:
     slopes: Array
 
 
-@lru_cache(maxsize=4)
+@shared
 def _pair(toy: str, fake_law: str, grid: bytes) -> Pair:
     p, q, x = parse(toy), parse(fake_law), np.frombuffer(grid)
     assert isinstance(p, Mixture1D) and isinstance(q, Mixture1D)

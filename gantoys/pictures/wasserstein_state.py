@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from gantoys.pictures.state import State
 from gantoys.pictures.sweeps import slider
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.critics import critic_config
+from gantoys.shared import shared
 from gantoys.stage.scene import Axis, Control
 
 Array = np.ndarray
@@ -115,7 +115,7 @@ def figures(state: WassersteinState, theta: Array) -> Figures:
     return _figures(keep, np.asarray(theta, float).tobytes())
 
 
-@lru_cache(maxsize=24)
+@shared
 def _figures(keep: tuple[str, ...], positions: bytes) -> Figures:
     theta = np.frombuffer(positions)
     state = WassersteinState(**dict(zip(("example", "data", "fake"), keep, strict=False)))

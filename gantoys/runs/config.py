@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from gantoys.runs.fields import (
     bounds,
 )
 from gantoys.runs.moments import schedule
+from gantoys.shared import shared
 
 RECIPE = 4  # raise it when the same config begins to train differently: the old films then no longer count
 FILM_FORMAT = 3
@@ -237,7 +237,7 @@ class TrainConfig(FilmFields, RemedyFields, OptimiserFields, NetworkFields, Game
         return np.minimum(np.maximum.accumulate(ideal - k) + k, self.steps - (count - 1 - k))
 
 
-@lru_cache(maxsize=32)
+@shared
 def _target(notation: str) -> Target:
     toy = parse(notation)
     assert isinstance(toy, Target)  # the validator saw to it

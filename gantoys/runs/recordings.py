@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from gantoys.runs.critics import SLOPE_RULES, critic_config
 from gantoys.runs.film import Film
 from gantoys.runs.frozen import APART, frozen_config
 from gantoys.runs.presets import START
+from gantoys.shared import shared
 
 FOLDER = Path(__file__).resolve().parents[1] / "lessons" / "films"
 # two runs on the ring, alike but for the memory of Adam: small networks, few pictures
@@ -41,7 +41,7 @@ def recording(config: TrainConfig) -> Film | None:
     return _loaded(name) if name is not None else None
 
 
-@lru_cache(maxsize=16)
+@shared
 def _loaded(name: str) -> Film:
     return Film.load(path(name))
 

@@ -22,6 +22,7 @@ GIVE_UP_SECONDS = 15.0  # and so long nothing new has come, when a run is given 
 PAUSE_SECONDS = 0.05, 2.0  # before a dead worker is replaced: twice the first for each one dead, at most the second
 STOP_SECONDS = 5.0  # longer than any worker needs to keep its state
 MEASURE_SECONDS = 0.5
+NO_ROOM = "no room"  # not the end of a run, if room can be made
 Verdict = tuple[str, str]  # the state in which a run has ended, and a sentence
 Rank = tuple[int, float]
 
@@ -95,8 +96,8 @@ class Crew:
         assert share.worker is not None
         code, complaint, asked, due = share.worker.code, share.worker.complaint(), share.stopping is not None, share.due
         new = share.finish_turn(self.store, now, self.pace)
-        if code == 2:
-            return "failed", complaint
+        if code in (2, 5):
+            return ("failed" if code == 2 else NO_ROOM), complaint
         if complaint:
             log.warning("%s", complaint)
         if not share.missing():

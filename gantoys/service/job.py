@@ -12,7 +12,7 @@ import numpy as np
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film, read_new
 from gantoys.runs.film_file import frozen
-from gantoys.runs.store import Store, touch
+from gantoys.runs.store import Store, held_once, touch
 from gantoys.service.process import Task, Worker
 from gantoys.service.share import Share
 from gantoys.service.shelf import discard, kept_path, open_longest, put_away
@@ -61,7 +61,8 @@ def _about(seconds: float | None) -> str:
 class Job:
     """A run that was asked for. task: of all its seeds. watchers: when each has looked last; lapsed: those who have
     not looked for a while, but have not let go either. ready: what an earlier run of this config has left is in its
-    place, so that it may begin. before: that earlier run, while its workers have not stopped."""
+    place, so that it may begin. before: that earlier run, while its workers have not stopped. rescues: how often room
+    was made for it on a full disk."""
 
     task: Task
     store: Store
@@ -70,6 +71,7 @@ class Job:
     message: str = ""
     ready: bool = False
     before: Job | None = None
+    rescues: int = 0
     watchers: dict[str, float] = field(default_factory=dict)
     lapsed: set[str] = field(default_factory=set)
 
@@ -171,7 +173,7 @@ class Run:
                 return None
         if film.status in ("done", "diverged"):
             touch(place)
-            return film
+            return held_once(film)
         # what a turn or a worker's end has left: to those who watch, it is one film that grows
         state, message = ("stopped", status.message) if status.ended else ("running", "")
         return replace(film, status=state, message=message, seconds=frozen(np.empty(0, np.float32)))

@@ -134,7 +134,7 @@ class _Crew:
         code, complaint = worker.code, worker.complaint()
         worker.end()
         self.workers.remove(worker)
-        if code == 2:
+        if code in (2, 5):
             raise OSError(complaint)
         if code:
             raise RuntimeError(f"the training process ended unexpectedly with status {code}: {complaint}")

@@ -19,7 +19,9 @@ from gantoys.service.environment import command, environment
 log = logging.getLogger(__name__)
 PIPE_BYTES = 2**20  # requests wait in the pipe until torch is imported, and a config may be long
 CLOSE_SECONDS = 8.0
-ATTEMPTS = 3  # a nursery that was at work and died is replaced so often
+ATTEMPTS = 3  # so many nurseries that died in a row,
+PAUSE_SECONDS = 10.0, 300.0  # and a new one is made after the first of these, after twice as long, ..., after the last
+GOOD_SECONDS = 60.0  # one that was at work for so long counts as the first to die
 # macOS offers fork too, but its system libraries do not survive it
 POSSIBLE = sys.platform == "linux" and hasattr(os, "fork")
 
@@ -84,6 +86,7 @@ class Nursery:
         self._children: dict[int, Child] = {}
         self._last, self._rest = 0, b""
         self.ready = self.gone = False
+        self.begun = time.monotonic()
 
     def start(self, arguments: list[str], config: str) -> Child:
         """A worker with the arguments of `gantoys.training.worker`, for a config as JSON."""
@@ -171,31 +174,45 @@ def _widen(pipe: int) -> None:
 
 
 _nursery: Nursery | None = None
-_started = 0
+_deaths, _after = 0, 0.0  # in a row, and before when no new one is made
 _lock = threading.Lock()
 
 
 def nursery(*, start: bool = True) -> Nursery | None:
     """This process's nursery, started at the first call and closed when the process ends; None where there is none.
 
-    One that did not come as far as to be ready is not started again. start: whether one may be started now.
+    One that has died is replaced, after a pause if several died in a row or one did not come as far as to be ready;
+    meanwhile workers are processes of their own from the start. start: whether one may be started now.
     """
-    global _nursery, _started
+    global _nursery, _after
     with _lock:
         if _nursery is not None:
             _nursery.listen()
             if not _nursery.gone:
                 return _nursery
-            if not _nursery.ready:
-                return None
-        if not start or not POSSIBLE or _started >= ATTEMPTS:
+            _bury()
+        if not start or not POSSIBLE or time.monotonic() < _after:
             return None
-        _started += 1
         try:
             _nursery = Nursery()
         except OSError as error:
             log.warning("the nursery of workers cannot be started: %s", error.strerror)
-            _started = ATTEMPTS
+            _after = time.monotonic() + PAUSE_SECONDS[1]
             return None
         atexit.register(_nursery.close)
         return _nursery
+
+
+def _bury() -> None:
+    global _nursery, _deaths, _after
+    assert _nursery is not None
+    now, one = time.monotonic(), _nursery
+    _nursery, _deaths = None, 1 if one.ready and now - one.begun > GOOD_SECONDS else _deaths + 1
+    least, most = PAUSE_SECONDS
+    pause = 0.0 if _deaths < ATTEMPTS else min(least * 2 ** (_deaths - ATTEMPTS), most)
+    _after = now + (pause if one.ready else most)
+    if _after > now:
+        log.warning("no nursery of workers for %.0f s: %d died in a row", _after - now, _deaths)
+    if one.process.poll() is not None:
+        atexit.unregister(one.close)
+        one.close()

@@ -15,7 +15,9 @@ here imports torch.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
+import shutil
 import threading
 import time
 import uuid
@@ -29,16 +31,18 @@ from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.groups import groups
-from gantoys.runs.store import Store
-from gantoys.service.crew import Crew
+from gantoys.runs.store import Store, clear_temporary
+from gantoys.service.crew import NO_ROOM, Crew
 from gantoys.service.job import Job, Run, Status, visitor
 from gantoys.service.nursery import Nursery, nursery
 from gantoys.service.process import Task
 from gantoys.service.share import Share
-from gantoys.service.shelf import adopt, read_kept
+from gantoys.service.shelf import adopt, film_bytes, read_kept, sweep
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.05
+RESCUES = 2  # times that room is made for a run on a disk that is full
+ROOM, ROOM_BYTES = 2, 2 * 2**20  # times the size of its films, and so many bytes for its states, are to be free then
 PAUSED = "Nobody watched this run: it is paused, and goes on when somebody asks for it again."
 
 
@@ -64,6 +68,8 @@ class RunService:
             self.store, nursery, workers=workers, worker_bytes=worker_bytes, run_seconds=run_seconds,
             turn_seconds=turn_seconds,
         )  # fmt: skip
+        clear_temporary()
+        sweep(self.store)
         nursery()  # it needs a second in the background until it is ready
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}  # not ended, in the order they were asked for, by digest
@@ -152,14 +158,10 @@ class RunService:
             raise Busy(f"Many runs are asked for right now: {waiting} are waiting. Try again in a moment.")
 
     def _new_job(self, config: TrainConfig, digest: str, watcher: str) -> Job:
-        now = time.monotonic()
-        job = self._jobs[digest] = Job(replace(self._task(config), source=self._parent(config)), self.store)
-        job.watchers[watcher] = now
+        job = self._jobs[digest] = Job(self._task(config), self.store)
+        job.watchers[watcher] = time.monotonic()
         job.before = self._ending(digest)
-        # the seeds of one run queue one after the other, as if each had been asked for when the last one's turn is over
-        job.shares = [
-            Share(job.task, group, now + k * self.crew.turn_seconds) for k, group in enumerate(groups(config))
-        ]
+        self._share_out(job)
         self._fill()
         if self._thread is None:
             self._thread = threading.Thread(target=self._supervise, name="gantoys-runs", daemon=True)
@@ -225,11 +227,51 @@ class RunService:
             late = {w for w, seen in job.watchers.items() if now - seen >= self.watch_seconds}
             job.lapsed |= late
             job.watchers = {w: seen for w, seen in job.watchers.items() if w not in late}
-        for job, verdict in self.crew.tend(self._jobs.values()):
-            self._end(job, *verdict)
+        for job, (state, message) in self.crew.tend(self._jobs.values()):
+            if state != NO_ROOM or not self._rescued(job):
+                self._end(job, "failed" if state == NO_ROOM else state, message)
         for job in [job for job in self._jobs.values() if not job.watchers]:
             self._end(job, "paused", PAUSED)
         self._fill()
+
+    def _rescued(self, job: Job) -> bool:
+        """The disk became full under a run: make room, or go on in memory, from what there is of it; whether it can."""
+        config, digest = job.config, job.config.digest()
+        job.rescues += 1
+        for share in job.shares:
+            if share.worker is not None:
+                share.worker.kill()
+                share.finish_turn(self.store, time.monotonic(), self.crew.pace)
+        if job.rescues > RESCUES:
+            return False
+        needed = ROOM * config.seeds * film_bytes(config) + ROOM_BYTES
+        if not self.store.make_room(needed, but=digest) and not self._moved(job, needed):
+            return False
+        self._share_out(job)
+        return True
+
+    def _moved(self, job: Job, needed: int) -> bool:
+        """Whether the store found another place; what there is of a run goes with it."""
+        kept = [job.kept(m) for m in job.task.members]
+        states = [(g, self.store.state_before(job.config, g, job.config.steps)) for g in groups(job.config)]
+        if not self.store.move(needed):
+            return False
+        for m, film in enumerate(kept):
+            with contextlib.suppress(OSError):  # there is none yet
+                shutil.copyfile(film, job.kept(m))
+        for group, state in states:
+            if state is not None:
+                with contextlib.suppress(OSError, ValueError):  # then the training goes on from an earlier step
+                    self.store.keep(job.config, group, state.step, state.arrays, state.seconds)
+        return True
+
+    def _share_out(self, job: Job) -> None:
+        """Let the seeds of a run queue one after the other, as if each had been asked for after the last one's turn."""
+        now, config = time.monotonic(), job.config
+        job.task = replace(self._task(config), source=self._parent(config))
+        job.shares = [
+            Share(job.task, group, now + k * self.crew.turn_seconds) for k, group in enumerate(groups(config))
+        ]
 
     def _fill(self) -> None:
         for digest, job in self._jobs.items():

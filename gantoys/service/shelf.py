@@ -6,6 +6,7 @@ They lie in the store beside the whole films, as `<digest>.paused.film`, and mak
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -18,6 +19,7 @@ from typing import IO
 
 import numpy as np
 
+from gantoys.runs import owner
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film, read_new
 from gantoys.runs.film_file import MAGIC, frame_fields, frozen, static_fields
@@ -25,6 +27,7 @@ from gantoys.runs.store import Store, numbered, touch
 from gantoys.service.process import Task
 
 log = logging.getLogger(__name__)
+WHOLE = ("done", "diverged")
 QUIET_SECONDS = 300.0  # a film that has not grown for so long is nobody's
 PAUSED = "The run is paused, and goes on when somebody asks for it."
 _FRAME, _TAG_AND_CHECKSUM = b"FRAM", 8
@@ -61,7 +64,7 @@ def _count(file: IO[bytes], config: TrainConfig) -> int:
         return 0
     (length,) = struct.unpack("<I", head[len(MAGIC) :])
     begin = len(head) + length + 4 + sum(f.size for f in static_fields(config)) + 4
-    frame = sum(f.size for f in frame_fields(config)) + _TAG_AND_CHECKSUM
+    frame = _frame_bytes(config)
     count = max(0, (size - begin) // frame)
     while count:  # a closing record may be as long as several frames
         file.seek(begin + (count - 1) * frame)
@@ -69,6 +72,16 @@ def _count(file: IO[bytes], config: TrainConfig) -> int:
             break
         count -= 1
     return count
+
+
+def film_bytes(config: TrainConfig) -> int:
+    """How large one film of that config is once it is whole, but for its header."""
+    statics = sum(f.size for f in static_fields(config))
+    return statics + len(config.recorded_steps()) * _frame_bytes(config)
+
+
+def _frame_bytes(config: TrainConfig) -> int:
+    return sum(f.size for f in frame_fields(config)) + _TAG_AND_CHECKSUM
 
 
 def put_away(task: Task, store: Store, members: Iterable[int]) -> None:
@@ -86,9 +99,51 @@ def put_away(task: Task, store: Store, members: Iterable[int]) -> None:
                 with part.open("rb") as file:
                     count = _count(file, task.config)
                 if count > frames_in(kept, task.config):
-                    os.replace(part, kept)
+                    carry(part, kept)
                     touch(kept)
             part.unlink(missing_ok=True)
+
+
+def carry(film: Path, to: Path) -> None:
+    """Give a film another name, also on another disk; it is never there in part. Raises OSError."""
+    try:
+        os.replace(film, to)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy = to.with_name(f"{to.name}.part")
+        try:
+            shutil.copyfile(film, copy)
+            os.replace(copy, to)
+        except OSError:
+            copy.unlink(missing_ok=True)
+            raise
+        film.unlink(missing_ok=True)
+
+
+def sweep(store: Store) -> None:
+    """Put away what processes that are gone have left in the store, as what they were to be; what is damaged goes."""
+    for name in owner.names(store.folder):
+        if not owner.is_gone(store.folder, name):
+            continue
+        for part in store.folder.glob(f"*.{name}.*.part"):
+            with contextlib.suppress(OSError):
+                _keep_or_remove(part, store)
+        if not list(store.folder.glob(f"*.{name}.*.part")):
+            owner.forget(store.folder, name)
+
+
+def _keep_or_remove(part: Path, store: Store) -> None:
+    try:
+        film = read_new(part)
+    except (OSError, ValueError):  # no frame was written
+        part.unlink(missing_ok=True)
+        return
+    whole, kept = store.path(film.config, film.member), kept_path(store, film.config, film.member)
+    if whole.exists() or (film.status not in WHOLE and len(film) <= frames_in(kept, film.config)):
+        part.unlink(missing_ok=True)
+    else:
+        carry(part, whole if film.status in WHOLE else kept)
 
 
 def adopt(task: Task, store: Store) -> None:

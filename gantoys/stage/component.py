@@ -13,7 +13,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from gantoys.stage.layers import Draw
-from gantoys.stage.pack import pack
+from gantoys.stage.pack import Packed, seal
 from gantoys.stage.page import asset
 from gantoys.stage.scene import Axis, Control, Panel, Scene
 
@@ -45,26 +45,31 @@ class Result:
 
 
 def mount(
-    scene: Scene,
+    scene: Scene | Packed,
     *,
     key: str,
     height: int = 480,
     lecture: bool = False,
     compact: bool = True,
+    jumps: Mapping[str, int] | None = None,
     on_values: Moved | None = None,
     on_moving: Moving | None = None,
     on_drawn: Drawn | None = None,
     on_click: Clicked | None = None,
 ) -> Result:
-    """Show `scene` here; a later run with the same `key` changes the picture in place.
+    """Show `scene`, packed or not, here; a later run with the same `key` changes the picture in place.
 
     `height`: pixels of the whole stage (picture, controls, formula) where it is wide; a narrow page grows as it must.
+    `jumps`: how often each clock was told where to go; where the number is another than before, the film runs to its
+    clock's `start` and stands there.
     `on_values(values, moved)` and `on_drawn(curve, done)` are called before the run that the hand caused, like every
     callback of Streamlit: the right place to write the page's state. The same is in the `Result` of that run. So is
     `on_click(name, x, y)`, once for each click in a panel with that `click`, in units of its axes. `on_moving(moving)`
     is called before `on_values`: whether the film plays on, or follows one that grows, from the place reported.
     """
-    controls, paper = scene.controls, next((layer for layer in scene.layers() if isinstance(layer, Draw)), None)
+    picture = scene if isinstance(scene, Packed) else seal(scene, compact=compact)
+    # what a session keeps until the next run: not the picture itself
+    controls, panels, paper = picture.controls, picture.panels, picture.paper
 
     def values_changed() -> None:
         message = _state(key, "values")
@@ -84,16 +89,16 @@ def mount(
     seen: dict[str, int] = st.session_state.setdefault(f"{key}--clicked", {})
 
     def clicked() -> None:
-        for name, x, y in new_clicks(_state(key, "clicked"), scene.panels, seen):
+        for name, x, y in new_clicks(_state(key, "clicked"), panels, seen):
             if on_click is not None:
                 on_click(name, x, y)
 
     values, drawn = _state(key, "values"), _state(key, "drawn")
     view = {"height": int(height), "lecture": bool(lecture), "echo": _mark(values), "drawn_echo": _mark(drawn)}
-    view["clicks_echo"] = seen
+    view |= {"clicks_echo": seen, "jumps": dict(jumps or {})}
     answer = _stage(
         key=key,
-        data=pack(scene, compact=compact, view=view),
+        data=picture.message(view),
         on_values_change=values_changed,
         on_drawn_change=drawn_changed,
         on_clicked_change=clicked,

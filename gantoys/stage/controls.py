@@ -25,7 +25,7 @@ class Control:
     `names`: words to show instead of the numbers. `report=False`: Python is not told on release.
     For kind "time": `film` names the recording (a new name starts anew), `fps` frames per second at 1x, `loop`,
     `autoplay`, `live` (growing: the view follows the newest frame unless scrubbed back). Its place is the browser's
-    own; with another `jump` than before the film runs to `start` and stands there.
+    own; told to jump (`gantoys.stage.component.mount`) the film runs to `start` and stands there.
     """
 
     key: str
@@ -44,7 +44,6 @@ class Control:
     loop: bool = False
     autoplay: bool = False
     live: bool = False
-    jump: str = ""
 
     def __post_init__(self) -> None:
         check_key(self.key)

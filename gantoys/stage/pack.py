@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gantoys.shared import shared
 from gantoys.stage.channels import Array, Layer, Swept
 from gantoys.stage.controls import Control, Readout
-from gantoys.stage.layers import Area, Arrows, Curve, Heatmap, Points
-from gantoys.stage.scene import Panel, Scene
+from gantoys.stage.layers import Area, Arrows, Curve, Draw, Heatmap, Points
+from gantoys.stage.scene import Animation, Panel, Scene
 
 LIMIT = 32 * 2**20
 """Largest message in bytes (the server's own limit, 50 MB, lies above)."""
@@ -84,10 +86,38 @@ def quantise(array: Array, kind: str, lo: float, hi: float) -> Array:
     return np.where(nan, levels, np.rint(scaled)).astype(f"<{kind}")
 
 
-def pack(scene: Scene, *, compact: bool = True, view: dict[str, Any] | None = None) -> bytes:
-    """The message for a scene. `compact` sends long channels as uint16 (readouts are always float64, heatmaps uint8).
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A scene as it travels, the same for all who look at it, and what is needed to check what their hands report.
 
-    `view`: what belongs to the showing and not to the scene (height, lecture, echo). Raises ValueError above `LIMIT`.
+    text: the header without what differs from one showing to the next; arrays: what follows it. controls, panels
+    (without their layers) and paper: where the hand may be.
+    """
+
+    key: str
+    title: str
+    text: str
+    arrays: bytes
+    digest: str
+    animate: Animation | None
+    controls: tuple[Control, ...]
+    panels: tuple[Panel, ...]
+    paper: Draw | None
+
+    def message(self, view: dict[str, Any] | None = None) -> bytes:
+        """The message for one showing; `view`: what belongs to it and not to the scene (height, lecture, echo)."""
+        own = {"animate": asdict(self.animate) if self.animate else None, "view": view or {}}
+        mark = hashlib.blake2b(json.dumps([self.digest, own["animate"]]).encode(), digest_size=12)
+        head = json.dumps({"digest": mark.hexdigest()} | own, allow_nan=False, separators=(",", ":"))
+        text = f"{head[:-1]},{self.text[1:]}".encode()
+        text += b" " * (-(len(text) + 4) % 8)
+        return b"".join([len(text).to_bytes(4, "little"), text, self.arrays])
+
+
+def seal(scene: Scene, *, compact: bool = True) -> Packed:
+    """The scene, packed. `compact` sends long channels as uint16 (readouts are always float64, heatmaps uint8).
+
+    Raises ValueError above `LIMIT`.
     """
     arrays = _Arrays(compact)
     header: dict[str, Any] = {
@@ -96,23 +126,44 @@ def pack(scene: Scene, *, compact: bool = True, view: dict[str, Any] | None = No
         "alt": scene.alt,
         "formula": scene.formula,
         "append_from": scene.append_from,
-        "animate": asdict(scene.animate) if scene.animate else None,
         "panels": [_panel(panel, arrays) for panel in scene.panels],
         "controls": [_control(control, arrays) for control in scene.controls],
         "readouts": [_readout(readout, arrays) for readout in scene.readouts],
     }
     header["arrays"] = arrays.rows
-    digest = hashlib.blake2b(json.dumps(header, allow_nan=False).encode(), digest_size=12)
-    for part in arrays.parts:
-        digest.update(part)
-    header |= {"digest": digest.hexdigest(), "view": view or {}}
-    text = json.dumps(header, allow_nan=False, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-(len(text) + 4) % 8)
-    if len(text) + arrays.size > LIMIT:
+    text = json.dumps(header, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    if len(text.encode()) + arrays.size > LIMIT:
         raise ValueError(
             f"scene {scene.key!r} is {(len(text) + arrays.size) / 2**20:.1f} MB, allowed is {LIMIT / 2**20:.0f} MB."
         )
-    return b"".join([len(text).to_bytes(4, "little"), text, *arrays.parts])
+    data = b"".join(arrays.parts)
+    digest = hashlib.blake2b(text.encode(), digest_size=12)
+    digest.update(data)
+    return Packed(
+        scene.key,
+        scene.title,
+        text,
+        data,
+        digest.hexdigest(),
+        scene.animate,
+        scene.controls,
+        tuple(replace(panel, layers=()) for panel in scene.panels),
+        next((layer for layer in scene.layers() if isinstance(layer, Draw)), None),
+    )
+
+
+def pack(scene: Scene, *, compact: bool = True, view: dict[str, Any] | None = None) -> bytes:
+    """The message for a scene, as `seal` and `Packed.message` make it."""
+    return seal(scene, compact=compact).message(view)
+
+
+@shared
+def packed(make: Callable[..., Scene], *args: Any, **options: Any) -> Packed:
+    """The scene `make(*args, **options)`, packed, and made once for all sessions that show it.
+
+    make: a function of a module, whose scene follows from its arguments alone, and these must be hashable.
+    """
+    return seal(make(*args, **options))
 
 
 def unpack(message: bytes) -> tuple[dict[str, Any], list[npt.NDArray[np.float64]]]:

@@ -7,7 +7,7 @@ import html
 from importlib import resources
 from typing import Any
 
-from gantoys.stage.pack import pack
+from gantoys.stage.pack import Packed, seal
 from gantoys.stage.scene import Scene
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -52,7 +52,13 @@ def asset(name: str) -> str:
 
 
 def standalone(
-    scene: Scene, *, title: str = "", height: int = 520, lecture: bool = False, compact: bool = True, note: str = NOTE
+    scene: Scene | Packed,
+    *,
+    title: str = "",
+    height: int = 520,
+    lecture: bool = False,
+    compact: bool = True,
+    note: str = NOTE,
 ) -> str:
     """One HTML document that shows `scene` and moves without a server.
 
@@ -60,7 +66,8 @@ def standalone(
     the saved state; moving one puts those it shares a sweep with back there. Raises ValueError like `pack.pack`.
     """
     view: dict[str, Any] = {"height": height, "lecture": lecture}
-    data = base64.b64encode(pack(scene, compact=compact, view=view)).decode("ascii")
+    scene = scene if isinstance(scene, Packed) else seal(scene, compact=compact)
+    data = base64.b64encode(scene.message(view)).decode("ascii")
     name = html.escape(title or scene.title or scene.key)
     return f"""<!doctype html>
 <html lang="en">

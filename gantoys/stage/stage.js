@@ -1029,6 +1029,9 @@ class Stage {
     if (heard) this.unsaid.clear();
     if (!known) this.adopt(fresh, same ? old : null, clock);
     else if (!this.alone) for (const control of this.scene.controls) this.place(control, control, clock);
+    const told = this.view.jumps?.[clock] ?? 0, goOn = same && clock && old.clock === clock && old.film === this.scene.film;
+    if (goOn && told !== this.told && this.held !== clock) this.glide(clock);
+    this.told = told;
     if (clock && this.controls[clock].values.length > (held ?? 0)) this.came(clock, held ?? 0);
     this.takeDrawn(fresh, same);
     this.retheme();
@@ -1081,9 +1084,7 @@ class Stage {
       delete this.at[clock];
       this.film = { playing: false, speed: this.film.speed, loop: c.loop, following: c.live, carry: 0 };
     }
-    const chosen = clock && !newFilm && before[clock] && before[clock].jump !== this.controls[clock].jump && this.held !== clock;
     for (const control of fresh.controls) this.place(control, before[control.key], clock);
-    if (chosen) this.glide(clock);
     this.links();
     this.palettes.clear();
     this.surfaces.clear();

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from gantoys import process
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film, read_new
 from gantoys.runs.film_file import FilmWriter, frame_fields
 from gantoys.runs.groups import groups
 from gantoys.runs.store import State, Store, numbered
-from gantoys.training import heap
 
 USUAL_STEPS = 256  # from one state to the next, in a short run
 
@@ -102,7 +102,7 @@ def _film(
     from gantoys.training.record import View
 
     torch.set_num_threads(1)  # two threads are many times slower than one for networks of this size
-    heap.keep()
+    process.keep_freed()
     writers: dict[int, FilmWriter] = {}
     status, message = "done", ""
     ended: dict[int, str] = {}  # seeds that have diverged, and how, while others go on

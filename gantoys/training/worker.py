@@ -16,7 +16,7 @@ run from which this one branches off. Without a state that fits it begins at the
 
 Exit status 0: the films are whole (done or diverged) and have their final names. 4: stopped; the film so far has a
 closing record and keeps the name PART. 2: one sentence on standard error says what was wrong with what was asked, or
-with the disk; frames written so far stay under the name PART.
+with the disk; frames written so far stay under the name PART. 5: so too, and it is that the disk is full.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from pathlib import Path
 
 from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
-from gantoys.runs.store import Store
+from gantoys.runs.store import FULL, Store
 from gantoys.training.filming import record
 
-STOPPED = 4
+STOPPED, NO_ROOM = 4, 5
 GRACE_SECONDS = 3.0  # how long a stopped run may take to close its film before the process just ends
 
 
@@ -59,14 +59,14 @@ def main(arguments: list[str] | None = None, line: bytes | None = None) -> int:
             config, options.film, options.part, stop,
             members=_members(options.members, config),
             number=options.number,
-            store=Store(options.store) if options.store is not None else None,
+            store=Store(options.store, moves=False) if options.store is not None else None,
             source=options.source,
             device=options.device,
         )  # fmt: skip
         return STOPPED if status == "stopped" else 0
     except OSError as error:
         print(f"the film cannot be written: {error.strerror or error}", file=sys.stderr)
-        return 2
+        return NO_ROOM if error.errno in FULL else 2
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

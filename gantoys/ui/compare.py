@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -15,11 +16,11 @@ from gantoys.runs.film import Film
 from gantoys.runs.recordings import recording
 from gantoys.runs.span import span
 from gantoys.service.run_service import Busy, Run, ask, look_seconds, outlook, service
+from gantoys.stage.pack import Packed, packed
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
 from gantoys.ui.frame import Page
 from gantoys.ui.growing import POLL_SECONDS, Sent, joined, session
-from gantoys.ui.live import warm
 
 KEPT = 8  # films that a session holds at once
 _LABELS = {key: row.label for key, row in CHANGES.items()}
@@ -33,7 +34,6 @@ class Comparison:
     page: Page[CompareState]
 
     def __post_init__(self) -> None:
-        warm()
         Sent(self.page).forget()  # a whole run of the page sends the films whole
 
     # --- runs and films -------------------------------------------------------------------------------------------
@@ -98,13 +98,13 @@ class Comparison:
 
     # --- the picture ----------------------------------------------------------------------------------------------
 
-    def build(self, state: CompareState) -> Scene:
-        """The scene for the stage. A chip that was answered by hand has its runs trained; a link has not."""
+    def build(self, state: CompareState) -> Scene | Packed:
+        """The picture for the stage. A chip that was answered by hand has its runs trained; a link has not."""
         answered = self.page.get("moves", 0)
         if answered != self.page.get("answered", 0):
             self.page.put("answered", answered)
             self.ask(self.configs, "film")
-        shots = [self.shot(run.config) for run in entrants(state)]
+        shots = tuple(self.shot(run.config) for run in entrants(state))
         begun = "".join(str(int(shot.film is not None)) for shot in shots)
         whole = not any(shot.growing for shot in shots) and any(shot.film is not None for shot in shots)
         # a run that begins later puts the clock back to its own start: then all is sent as a new recording
@@ -115,7 +115,8 @@ class Comparison:
         sent, view = Sent(self.page), f"{name}-{axis}"
         behind = min(sent.held(view), count)
         sent.note(view, count)
-        return picture.scene(
+        make = partial(packed, picture.scene) if whole else picture.scene
+        return make(
             state, shots, name=name, autoplay=whole and state.step == 0, behind=behind, lecture=self.page.lecture
         )
 

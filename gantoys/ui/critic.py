@@ -10,10 +10,10 @@ from gantoys.pictures.wasserstein_critics import critics_scene, recorded
 from gantoys.pictures.wasserstein_state import WassersteinState
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.critics import SLOPE_RULES, critic_config
+from gantoys.stage.pack import Packed, packed
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
-from gantoys.ui.frame import Page
-from gantoys.ui.live import warm
+from gantoys.ui.frame import Page, same
 from gantoys.ui.one_run import OneRun
 
 RULES = {key: row.label for key, row in SLOPE_RULES.items()}
@@ -30,15 +30,16 @@ class Critic(OneRun):
         """The critic on screen."""
         return self.page.state.config if self.page.state.show == "trained" else None
 
-    def build(self, state: WassersteinState, drawn: np.ndarray | None = None) -> Scene:
-        """The scene for the stage."""
+    def build(self, state: WassersteinState, drawn: np.ndarray | None = None) -> Scene | Packed:
+        """The picture for the stage."""
         if state.show != "trained":
-            return scene(state, drawn)
+            return same(scene)(state, drawn)
         film = self.film()
         if film is None:  # nothing to show of this one yet: its rule's usual strength
             film = recorded(state.rule)
             assert film is not None
-        return critics_scene(state, film, live=self.every is not None)
+        live = self.every is not None
+        return critics_scene(state, film, live=True) if live else packed(critics_scene, state, film)
 
     def rules(self) -> None:
         """What keeps the slope in bounds."""
@@ -46,7 +47,6 @@ class Critic(OneRun):
 
     def controls(self) -> None:
         """How strongly the slope is bounded, the seed, the button, and a line that says what is on screen."""
-        warm()
         rule = self.page.state.rule
         strength, seed, button, line = st.columns([1.4, 0.7, 1, 1.9], vertical_alignment="bottom")
         with strength:

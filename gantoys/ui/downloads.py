@@ -18,6 +18,7 @@ from gantoys.runs.film import Film
 from gantoys.service import exports, mp4
 from gantoys.service.run_service import service
 from gantoys.service.weights import Weights, stored_weights
+from gantoys.stage.pack import Packed
 from gantoys.stage.page import standalone
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import _literal
@@ -48,7 +49,7 @@ def _page(film: Film, step: int) -> str:
     return _written(film_scene(film, 0, name=film.config.digest()[:16], autoplay=True), film)
 
 
-def _written(scene: Scene, film: Film) -> str:
+def _written(scene: Scene | Packed, film: Film) -> str:
     return standalone(scene, title=f"A GAN learns {target_name(film)}")
 
 
@@ -74,7 +75,7 @@ FORMS = {
 }
 
 
-def downloads(film: Film, step: int, *, key: str = "keep", scene: Callable[[], Scene] | None = None) -> None:
+def downloads(film: Film, step: int, *, key: str = "keep", scene: Callable[[], Scene | Packed] | None = None) -> None:
     """The buttons that keep `film`, the command line that trains it again, and the weights at `step` (steps taken).
 
     scene: what the web page shows, such as the views that are on screen; made when it is asked for. Else the film as
@@ -176,7 +177,7 @@ _made: OrderedDict[tuple[str, bytes], str | bytes] = OrderedDict()
 _making = threading.Lock()
 
 
-def _with(scene: Callable[[], Scene], film: Film) -> Callable[[], str]:
+def _with(scene: Callable[[], Scene | Packed], film: Film) -> Callable[[], str]:
     return lambda: _written(scene(), film)
 
 

@@ -5,7 +5,12 @@ of its own page, meet modules that are half made. So all of them begin with one 
 what a page needs besides it imports `with importing`, one visitor after the other.
 """
 
-from gantoys.maths.late import importing
-from gantoys.ui import frame, live, look, memory, navigation, undisturbed
+from gantoys import process
 
-__all__ = ["frame", "importing", "live", "look", "memory", "navigation", "undisturbed"]
+process.file_limit()  # raised before all else: a class may come while the rest is imported
+
+from gantoys.maths.late import importing  # noqa: E402
+from gantoys.shared import TURNS  # noqa: E402
+from gantoys.ui import frame, live, look, memory, navigation, serving, undisturbed  # noqa: E402
+
+__all__ = ["TURNS", "frame", "importing", "live", "look", "memory", "navigation", "serving", "undisturbed"]

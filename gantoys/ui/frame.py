@@ -11,7 +11,6 @@ import ast
 import inspect
 import textwrap
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -27,16 +26,18 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gantoys.lessons import Lesson, load, shuffled
 from gantoys.pictures import state as links
-from gantoys.pictures.state import StateT
+from gantoys.pictures.state import State, StateT
+from gantoys.shared import TURNS
 from gantoys.stage import component
+from gantoys.stage.pack import Packed, packed
 from gantoys.stage.page import standalone
 from gantoys.stage.scene import Animation, Scene
 from gantoys.ui import memory, navigation
 
-Build = Callable[..., Scene]
+Build = Callable[..., Scene | Packed]
 MOVE_SECONDS = 1.6
 HEIGHT = 488
-HEAD_START_SECONDS, NAP_SECONDS = 0.8, 0.05
+HEAD_START_SECONDS = 0.8
 FILMS_AT_ONCE = 1
 LINKS_KEPT = 8  # of those that this session has written last
 LECTURE_HEIGHT, LECTURE_HEIGHT_ASKING, LECTURE_HEIGHT_SAYING = 572, 520, 470
@@ -44,7 +45,7 @@ LECTURE_HEIGHT, LECTURE_HEIGHT_ASKING, LECTURE_HEIGHT_SAYING = 572, 520, 470
 
 def served() -> bool:
     """Whether a browser may be looking: there is a server, and not a test that runs a page."""
-    return runtime.exists() and isinstance(runtime.get_instance(), runtime.Runtime)
+    return runtime.exists() and type(runtime.get_instance()) is runtime.Runtime
 
 
 def lecture_view() -> bool:
@@ -140,14 +141,14 @@ class Page(Generic[StateT]):
         self.change(**self.state.moved(values, moved))
 
     def _mount(self, build: Build, on_click: component.Clicked | None = None) -> None:
-        scene = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
-        scene = _with_jumps(scene, self.get("jumps", {}))
+        picture = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
         move = self.get("move")
         if move is not None:
-            scene = _with_move(scene, *move)
+            picture = _with_move(picture, *move)
         component.mount(
-            scene,
+            picture,
             key=self.stage_key,
+            jumps=self.get("jumps"),
             height=self._height(),
             lecture=self.lecture,
             on_values=self._moved,
@@ -225,14 +226,12 @@ class Page(Generic[StateT]):
         if not self.get("opened"):
             # what stands below the fold, with its formulas, would hold up the first picture in the browser
             self.put("opened", True)
-            until = time.monotonic() + (HEAD_START_SECONDS if served() else 0.0)
-            while time.monotonic() < until:
-                time.sleep(NAP_SECONDS)
-                self.get("opened")  # one who has pressed a button meanwhile does not wait: this run ends here
+            if served():
+                # one who has pressed a button meanwhile does not wait: at that touch of the state this run ends
+                TURNS.later(HEAD_START_SECONDS, lambda: self.get("opened"))
         left, right = st.columns([2, 1], gap="large")
         with left:
-            st.subheader("What you see")
-            st.markdown(self.words.explanation)
+            st.markdown(f"### What you see\n\n{self.words.explanation}")
             with self._drawer("In code: the functions that computed this picture", "code") as opened:
                 for function in code if opened else ():
                     st.code(_source(function), language="python")
@@ -241,13 +240,15 @@ class Page(Generic[StateT]):
                 self._question(i, question)
         with right:
             st.warning(f"**A common mistake.** {self.words.mistake}", icon=None)
-            st.subheader("Further reading")
-            st.markdown("\n".join(f"- {line}" for line in self.words.reading))
-            st.subheader("Keep it")
-            st.caption("The address of this page holds the picture's state: send it to anyone.")
+            # each element of a page costs every visitor's browser, and the server, about as much as any other
+            reading = "\n".join(f"- {line}" for line in self.words.reading)
+            lecture = f"[Lecture view](?{_query(links.write(self.state) | {'view': 'lecture'})})"
+            st.markdown(
+                f"### Further reading\n\n{reading}\n\n### Keep it\n\n"
+                f":small[:gray[The address of this page holds the picture's state: send it to anyone.]] {lecture}"
+            )
             if build is not None:
                 self._download(build)
-            st.markdown(f"[Lecture view](?{_query(links.write(self.state) | {'view': 'lecture'})})")
 
     @contextmanager
     def _drawer(self, label: str, name: str) -> Iterator[bool]:
@@ -358,7 +359,8 @@ def _top(
     on_resync: Callable[[], None] | None,
     on_click: component.Clicked | None,
 ) -> None:
-    with _films if on_resync is not None else nullcontext():
+    looks = on_resync is not None and not TURNS.mine
+    with _films if looks else nullcontext(), TURNS.work(hand=True):
         page._write_link()
         if on_resync is not None and component.asks_for_all(page.stage_key):
             on_resync()
@@ -373,20 +375,21 @@ def _top(
         page._write_link()  # what was found on the way, such as a step that was added to the film, counts too
 
 
+def same(scene: Callable[..., Scene]) -> Build:
+    """A build whose picture follows from the state alone, made once for all sessions; with what is drawn, for one."""
+
+    def build(state: State, drawn: np.ndarray | None = None) -> Scene | Packed:
+        return packed(scene, state) if drawn is None else scene(state, drawn=drawn)
+
+    return build
+
+
 def _takes_drawn(build: Build) -> bool:
     return "drawn" in inspect.signature(build).parameters
 
 
-def _with_jumps(scene: Scene, jumps: dict[str, int]) -> Scene:
-    """The scene with how often its clock was told where to go."""
-    controls = (
-        replace(c, jump=str(jumps[c.key])) if c.kind == "time" and c.key in jumps else c for c in scene.controls
-    )
-    return replace(scene, controls=tuple(controls)) if jumps else scene
-
-
-def _with_move(scene: Scene, before: dict[str, Any], after: dict[str, Any], token: int) -> Scene:
-    """The scene with an animation along the control that changed most, where the scene still is at `after`."""
+def _with_move(scene: Scene | Packed, before: dict[str, Any], after: dict[str, Any], token: int) -> Scene | Packed:
+    """The picture with an animation along the control that changed most, where the scene still is at `after`."""
     changed = [
         (abs(after[c.key] - before[c.key]) / (np.ptp(np.asarray(c.values)) or 1), c)
         for c in scene.controls

@@ -7,6 +7,7 @@ import streamlit as st
 
 from gantoys.pictures.generator_gradients import GradientState, scene, vanishing_scene
 from gantoys.runs.config import TrainConfig
+from gantoys.stage.pack import Packed, packed
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
 from gantoys.ui.frame import Page
@@ -24,11 +25,13 @@ class Frozen(OneRun):
         """D's training on screen."""
         return self.page.state.config if self.page.state.show == "frozen" else None
 
-    def build(self, state: GradientState) -> Scene:
-        """The scene for the stage, of whichever view is shown."""
+    def build(self, state: GradientState) -> Scene | Packed:
+        """The picture for the stage, of whichever view is shown."""
         if state.show != "frozen":
-            return scene(state)
-        return vanishing_scene(state, self.film(), live=self.every is not None)
+            return packed(scene, state)
+        film = self.film()
+        live = self.every is not None
+        return vanishing_scene(state, film, live=True) if live else packed(vanishing_scene, state, film)
 
     def controls(self, view: Callable[[], None]) -> None:
         """What draws the choice of a view; then how far away G stands, the seed, the button, and a line that says what

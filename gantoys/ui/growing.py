@@ -7,6 +7,7 @@ from typing import Any
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gantoys.runs.film import Film
+from gantoys.runs.store import held_once
 from gantoys.service.run_service import Run
 from gantoys.ui.frame import Page
 
@@ -45,7 +46,7 @@ def joined(film: Film | None, run: Run, member: int = 0) -> Film | None:
     if new is None or film is None or not held:
         return new if new is not None and len(new) else film
     # a run that was paused begins again: until it has caught up there is nothing new
-    return film.joined(new) if len(new) or new.status != "running" else film
+    return held_once(film.joined(new)) if len(new) or new.status != "running" else film
 
 
 def session() -> str:

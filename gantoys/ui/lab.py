@@ -10,7 +10,7 @@ from gantoys.maths.notation import parse
 from gantoys.maths.toys import TOYS
 from gantoys.pictures.lab_presets import LAB_PRESETS, preset_of
 from gantoys.pictures.lab_state import REMEDIES, LabState, remedy_fields, remedy_of, write_run
-from gantoys.ui import controls, frame, lab_slow, live
+from gantoys.ui import controls, frame, lab_slow
 from gantoys.ui.frame import Page
 from gantoys.ui.lab_films import progress
 from gantoys.ui.lab_line import help_for, line
@@ -51,7 +51,6 @@ class LabPage(Page[LabState]):
 def open_lab() -> tuple[LabPage, Player]:
     """Opens the lesson with the bar; one who has answered a chip sees it trained, if the store does not have it."""
     opened = frame.open_lesson("lab", LabState)
-    live.warm()
     page = LabPage(opened.words, opened.model, opened.lecture)
     player = Player(page)
     if page.get("wish"):

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.span import span
 from gantoys.service.run_service import Busy, Run, Status, ask, look_seconds, outlook
+from gantoys.stage.pack import Packed, packed
 from gantoys.stage.scene import Scene
 from gantoys.ui.frame import Page
 from gantoys.ui.growing import Sent, joined, session
@@ -276,8 +278,8 @@ class Player:
 
     # --- what the stage shows -----------------------------------------------------------------------------------
 
-    def build(self, state: LabState) -> Scene:
-        """The scene for the stage: only the frames that it does not have yet."""
+    def build(self, state: LabState) -> Scene | Packed:
+        """The picture for the stage: only the frames that it does not have yet."""
         self._known = None
         self._grow()
         self._step_on()
@@ -285,11 +287,11 @@ class Player:
             return scene
         screen, now = self.shown, self.screen
         if not screen.begun:
-            return waiting_scene(screen.config)
+            return packed(waiting_scene, screen.config)
         live = self.running and screen is now
         return self._scene(screen, state, live=live, autoplay=state.step == 0 and not self.running, append=True)
 
-    def saved(self, state: LabState) -> Scene:
+    def saved(self, state: LabState) -> Scene | Packed:
         """The whole film, to be kept."""
         if state.slow and (scene := self.slow.scene(state)) is not None:
             return scene
@@ -297,16 +299,16 @@ class Player:
         return (
             self._scene(screen, state, live=False, autoplay=True, append=False)
             if screen.begun
-            else waiting_scene(state.config)
+            else packed(waiting_scene, state.config)
         )
 
-    def _scene(self, screen: Screen, state: LabState, *, live: bool, autoplay: bool, append: bool) -> Scene:
+    def _scene(self, screen: Screen, state: LabState, *, live: bool, autoplay: bool, append: bool) -> Scene | Packed:
         seeds = len(screen.films)
         all_seeds = state.member == 0 and seeds > 1
         k = self._member(seeds)
         chosen = screen.films[k]
         if not all_seeds and (chosen is None or not len(chosen)):
-            return waiting_scene(screen.config)
+            return packed(waiting_scene, screen.config)
         name = f"{screen.config.digest()[:16]}-{screen.take}-{'all' if all_seeds else k}"
         films = [film for film in (screen.films if all_seeds else (chosen,)) if film is not None and len(film)]
         axis = span(films) if films and screen.config.dim == 1 else ()  # one that grows needs all frames anew
@@ -316,11 +318,13 @@ class Player:
             if append:
                 Sent(self.page).note(view, whole(screen.films))
             behind = min(behind, whole(screen.films))
-            return seeds_scene(screen.films, state.step, name=name, live=live, autoplay=autoplay, behind=behind)
+            make = seeds_scene if live else partial(packed, seeds_scene)
+            return make(screen.films, state.step, name=name, live=live, autoplay=autoplay, behind=behind)
         assert chosen is not None
         if append:
             Sent(self.page).note(view, len(chosen))
-        return lab_scene(chosen, state, name=name, live=live, autoplay=autoplay, behind=min(behind, len(chosen)))
+        draw = lab_scene if live else partial(packed, lab_scene)
+        return draw(chosen, state, name=name, live=live, autoplay=autoplay, behind=min(behind, len(chosen)))
 
     def _grow(self) -> None:
         """Takes the frames that came since the last look, of the seeds on screen."""

@@ -10,7 +10,7 @@ from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.moments import slowed
 from gantoys.service.run_service import Busy, Run, ask, service
-from gantoys.stage.scene import Scene
+from gantoys.stage.pack import Packed, packed
 from gantoys.ui.frame import Page
 from gantoys.ui.growing import session
 
@@ -60,13 +60,13 @@ class Slow:
             self.page.put("slow-film", known)
         return known if known is not None and len(known) else None
 
-    def scene(self, state: LabState) -> Scene | None:
+    def scene(self, state: LabState) -> Packed | None:
         """The picture of the moment on screen; None before there is one."""
         film = self.film
         if film is None:
             return None
         name = f"slow-{film.config.digest()[:16]}-{self.member}"
-        return moments_scene(film, state.moment, name=name, autoplay=state.moment == 0)
+        return packed(moments_scene, film, state.moment, name=name, autoplay=state.moment == 0)
 
     def begin(self, step: int) -> None:
         """Show the steps after `step` in slow motion."""

@@ -1,23 +1,19 @@
 """A film on the page while it is made: asks the run service, sends only new frames, shows how far the run is."""
 
-import sys
-import threading
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 
 import streamlit as st
 
-from gantoys.pictures.film import StartState, film_scene, recorded
+from gantoys.pictures.film import StartState, film_scene, recorded, recorded_scene
 from gantoys.runs.film import Film
 from gantoys.runs.presets import START
 from gantoys.service.run_service import Busy, Run, ask, look_seconds, service
+from gantoys.stage.pack import Packed, packed
 from gantoys.stage.scene import Scene
-from gantoys.ui.frame import Page, served
+from gantoys.ui.frame import Page
 from gantoys.ui.growing import POLL_SECONDS, Sent, joined, session
-
-WARM_SECONDS = 1.0
-SWITCH_SECONDS = 0.001  # a short run that meets a long one waits for the interpreter in turns of 5 ms else
 
 
 @dataclass(eq=False)
@@ -63,13 +59,17 @@ class Live:
         """The film of a seed that the store already has: a link plays it, and never starts a training."""
         return service().store.find(START.changed(seed=seed)) if seed else None
 
-    def build(self, state: StartState) -> Scene:
-        """The scene for the stage: only the frames that it does not have yet."""
+    def build(self, state: StartState) -> Scene | Packed:
+        """The picture for the stage: only the frames that it does not have yet."""
         film, name, growing = self._film(state)
         sent = Sent(self.page)
         behind = sent.held(name)
         sent.note(name, len(film))
-        return film_scene(
+        if film is recorded() and not behind:
+            return packed(recorded_scene, state)
+        # what has come to its end is the same for all who look at it
+        make = film_scene if growing else partial(packed, film_scene)
+        return make(
             film,
             state.step,
             name=name,
@@ -140,19 +140,7 @@ class Live:
         return f"Training with seed {seed}: step {at:,} of {total:,}, {speed:,.0f} steps/s with the start."
 
 
-@cache
-def warm() -> None:
-    """Once a server, as the first visitor gets the picture: make the run service, whose workers need a second until
-    they are ready, so that the first run begins at once."""
-    if served():
-        sys.setswitchinterval(SWITCH_SECONDS)
-        timer = threading.Timer(WARM_SECONDS, service)
-        timer.daemon = True
-        timer.start()
-
-
 def film(page: Page[StartState]) -> Live:
     """The live film of a page. A whole run of the page sends the film whole."""
-    warm()
     Sent(page).forget()
     return Live(page)

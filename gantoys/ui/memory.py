@@ -15,7 +15,7 @@ _SLOT, _KNOWN, _KEY = "progress", "progress-known", "memory"
 _LIMIT = 10_000
 _JS = """
 export default function ({ data, setStateValue }) {
-  const message = JSON.parse(data);
+  const message = JSON.parse(new TextDecoder().decode(data));
   try {
     if (message.known) window.localStorage.setItem("gantoys", JSON.stringify(message.progress));
     else {
@@ -80,7 +80,7 @@ def load() -> None:
 def sync() -> None:
     """Asks the browser once what it kept, then lets it store what is new; called at the end of every page."""
     message = {"known": bool(st.session_state.get(_KNOWN)), "progress": progress()}
-    _store(key=_KEY, data=json.dumps(message), on_kept_change=lambda: None)
+    _store(key=_KEY, data=json.dumps(message).encode(), on_kept_change=lambda: None)
 
 
 def forget() -> None:

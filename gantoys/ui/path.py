@@ -11,16 +11,15 @@ def show() -> None:
     """One card a lesson."""
     st.subheader("The path")
     done, places = memory.progress(), pages()
-    for column, key in zip(st.columns(len(KEYS) - 1), KEYS[1:], strict=True):
+    for column, key in zip(st.columns(len(KEYS) - 1, border=True), KEYS[1:], strict=True):
         words = load(key)
-        with column.container(border=True):
-            st.page_link(places[key], label=f"**{words.question}**")
-            needs = ", ".join(load(k).title for k in words.needs) or "nothing"
-            st.caption(f"{words.summary}  \n{words.minutes} minutes · needs: {needs}")
-            checks = done.get(key, {}).get("checks", {})
-            right = sum(1 for v in checks.values() if v)
-            st.caption(
-                f"{'Seen' if key in done else 'Not opened yet'} · {right} of {len(words.checks)} questions answered"
-            )
+        column.page_link(places[key], label=f"**{words.question}**")
+        needs = ", ".join(load(k).title for k in words.needs) or "nothing"
+        checks = done.get(key, {}).get("checks", {})
+        right = sum(1 for v in checks.values() if v)
+        column.caption(
+            f"{words.summary}  \n{words.minutes} minutes · needs: {needs}\n\n"
+            f"{'Seen' if key in done else 'Not opened yet'} · {right} of {len(words.checks)} questions answered"
+        )
     if done:
         st.button("Forget my progress in this browser", type="tertiary", on_click=memory.forget)

@@ -12,6 +12,7 @@ from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.recordings import SWING, recording
 from gantoys.service.run_service import service
+from gantoys.stage.pack import Packed, packed
 from gantoys.stage.scene import Scene
 from gantoys.ui import controls
 from gantoys.ui.frame import Page
@@ -43,9 +44,11 @@ class Lens(OneRun):
             self.page.put("trouble", str(error))
             return None
 
-    def build(self, state: DynamicsState) -> Scene:
-        """The scene for the stage."""
-        return scene(state) if state.show == "game" else lens_scene(state, self.film(), known(state.config.member(0)))
+    def build(self, state: DynamicsState) -> Scene | Packed:
+        """The picture for the stage."""
+        if state.show == "game":
+            return packed(scene, state)
+        return packed(lens_scene, state, self.film(), known(state.config.member(0)))
 
     def compute(self) -> None:
         """Asks for the run up to this step, in a process of its own."""

@@ -54,11 +54,16 @@ def tail(log: Path) -> str:
 
 
 @contextlib.contextmanager
-def running(script: Path, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[str]:
-    """The address of a Streamlit script that runs in a process group of its own until the block ends."""
+def running(
+    script: Path, *arguments: str, environment: dict[str, str] | None = None, before: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """The address of a Streamlit script that runs in a process group of its own until the block ends.
+
+    before: a command that becomes the one that stands after it.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true"]
+    command = [*before, sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", *arguments]
     with tempfile.NamedTemporaryFile() as log:
         process = subprocess.Popen(

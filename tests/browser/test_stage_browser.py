@@ -527,22 +527,22 @@ def test_a_film_runs_to_the_place_that_python_chooses_and_stands_there(bare: Cal
     assert 10 < stage.frame() < 30
     stage.take(clocked(start=5), 200)  # where the state stands is no reason to move: it lags behind the film
     assert stage.frame() > 15
-    stage.take(clocked(start=50, jump="1"), 800)
+    stage.take(clocked(start=50), 800, jumps={"step": 1})
     assert 20 < stage.frame() < 50  # on its way
     stage.page.clock.run_for(1500)
     assert stage.frame() == 50
     stage.page.clock.run_for(1000)
     assert stage.frame() == 50  # it stands, although it played before
-    stage.take(clocked(start=0, jump="1"), 500)  # told once, and the hand may go on
+    stage.take(clocked(start=0), 500, jumps={"step": 1})  # told once, and the hand may go on
     assert stage.frame() == 50
-    stage.take(clocked(start=3, jump="2"), 2500)
+    stage.take(clocked(start=3), 2500, jumps={"step": 2})
     assert stage.frame() == 3
 
 
 def test_with_reduced_motion_the_film_is_at_once_where_python_wants_it(bare: Callable[..., Bare]) -> None:
     stage = bare(reduced_motion="reduce")
     stage.take(clocked())
-    stage.take(clocked(start=42, jump="1"), 50)
+    stage.take(clocked(start=42), 50, jumps={"step": 1})
     assert stage.frame() == 42
 
 

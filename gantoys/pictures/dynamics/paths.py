@@ -1,7 +1,6 @@
 """What moves on the page: the path from the start under every slider, the particles, eigenvalues, the theory's rate."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from gantoys.pictures.dynamics.state import (
     clouds,
 )
 from gantoys.pictures.sweeps import slider
+from gantoys.shared import shared
 from gantoys.stage.scene import Control
 
 Array = np.ndarray
@@ -97,7 +97,7 @@ def particles(drops: str) -> tuple[Array, Array]:
     return centre[:, 0] + radius * np.cos(_GOLDEN * k), centre[:, 1] + radius * np.sin(_GOLDEN * k)
 
 
-@lru_cache(maxsize=32)
+@shared
 def paths(state: DynamicsState) -> Paths:
     """All of it, in one trajectory for the particles and one for the sliders."""
     controls = sliders(state)

@@ -1,13 +1,12 @@
 """The complex plane: eigenvalues of one step and the unit circle, or of the field and the rule's region around them."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from gantoys.maths.dynamics import RULES
 from gantoys.maths.dynamics_limits import region
 from gantoys.pictures.dynamics.paths import UNDECIDED, Along, Paths
 from gantoys.pictures.dynamics.state import DynamicsState
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Points, Rule, Text
 from gantoys.stage.scene import Axis, Panel, Swept
@@ -44,7 +43,7 @@ def _disc() -> tuple[Layer, ...]:
     )
 
 
-@lru_cache(maxsize=32)
+@shared
 def _edges(rule: str, amounts: tuple[float, ...], steps: tuple[float, ...]) -> tuple[Array, Array, Array]:
     """Real parts (X,), lower and upper edge (S, X) for each of S amounts and steps."""
     x, y = np.linspace(*REAL_FIELD, 139), np.linspace(0, IMAG[1], 61)

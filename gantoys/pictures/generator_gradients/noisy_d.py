@@ -1,12 +1,11 @@
 """The gradient of -log D under a D that is perfect up to noise: samples of it beside the Cauchy law."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from gantoys.maths.noisy import cauchy_density, cauchy_tail, noisy_gradients, normal_tail
 from gantoys.pictures.generator_gradients.state import GradientState
 from gantoys.pictures.sweeps import swept_film
+from gantoys.shared import shared
 from gantoys.stage.layers import Bars, Curve, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene
 
@@ -18,7 +17,7 @@ _TAIL = np.geomspace(0.1, 1e4, 121)
 _over = swept_film("points")
 
 
-@lru_cache(maxsize=1)
+@shared
 def drawn() -> Array:
     """Gradients for every batch size, each sorted by size: (9, DRAWS); the scale of the Cauchy law is 1."""
     return np.stack([noisy_gradients(DRAWS, n, 1.0, seed=n) for n in BATCHES])

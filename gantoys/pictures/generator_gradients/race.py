@@ -1,7 +1,6 @@
 """Let go of p_G: two generators with the same start, each following the gradient flow of its own loss, on one clock."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from gantoys.pictures.generator_gradients.state import (
     too_many_pairs,
 )
 from gantoys.pictures.sweeps import slider
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Rule
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
@@ -42,7 +42,7 @@ class Run:
     trouble: str = ""
 
 
-@lru_cache(maxsize=128)
+@shared
 def run(data: str, shift: float, scale: float, loss: str) -> Run:
     """The flow of one loss from N(shift, scale^2), and how far it is from the data at each of its times."""
     p = parse(data)

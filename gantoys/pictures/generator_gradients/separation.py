@@ -2,7 +2,6 @@
 
 import json
 import re
-from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -27,6 +26,7 @@ from gantoys.pictures.generator_gradients.state import (
     too_many_pairs,
 )
 from gantoys.pictures.sweeps import slider
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Arrows, Curve, Handle, Points, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene, Swept
@@ -57,7 +57,7 @@ def gradient_at(p: Mixture1D, shift: Array, scale: float, key: str) -> Array:
     return _settled(generator_gradients(p, q, "shift", (key,))[key])
 
 
-@lru_cache(maxsize=256)
+@shared
 def _over_the_axis(data: str, scale: float, key: str) -> Array:
     """The gradient at every position of the slider; it costs the most, and stays while p_G moves."""
     law = parse(data)
@@ -65,7 +65,7 @@ def _over_the_axis(data: str, scale: float, key: str) -> Array:
     return gradient_at(law, np.linspace(NEAREST, FURTHEST, POSITIONS), scale, key)
 
 
-@lru_cache(maxsize=1)
+@shared
 def by_autograd() -> dict[str, Any]:
     """What `python -m gantoys.training.autograd` found for p_data = N(0,1), as it comes with gantoys."""
     return json.loads(resources.files("gantoys.lessons").joinpath("autograd.json").read_text("utf-8"))

@@ -1,7 +1,6 @@
 """G frozen, D trained longer and longer: both losses' gradients over D's steps, beside those that the best D leaves."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from gantoys.pictures.sweeps import swept_film
 from gantoys.runs.film import Film
 from gantoys.runs.frozen import APART, frozen_config
 from gantoys.runs.recordings import recording
+from gantoys.shared import shared
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area, Curve, Points, Rule, Text
 from gantoys.stage.scene import Axis, Control, Panel, Readout, Scene
@@ -45,7 +45,7 @@ def felt(film: Film) -> Felt:
     return Felt(film.step.astype(float), (trained[0], trained[1]), (first, second))
 
 
-@lru_cache(maxsize=8)
+@shared
 def _best(data: str, fake: str) -> tuple[float, float]:
     p, q = parse(data), parse(fake)
     assert isinstance(p, Mixture1D) and isinstance(q, Mixture1D)
