@@ -1,6 +1,7 @@
 """The command line: what it prints, in JSON and for people, and what it says to bad input."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -85,6 +86,22 @@ def test_people_get_tables(capsys):
     assert "non-saturating" in run(capsys, "gradients", "N(0,1)", "N(1,1)")[1]
     assert "generator" in run(capsys, "losses", "--logit", "0")[1]
     assert "compare" in run(capsys, "--help")[1]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("gradients", "N(0,1)", "N(0,1)"),
+        ("compare", "N(0,1)", "N(0,1)", "--at", "0"),
+        ("losses", "--logit", "0", "-0"),
+        ("dirac", "--loss", "wasserstein", "--steps", "3", "--start", "0", "0"),
+        ("fit", "N(0,1)"),
+    ],
+)
+def test_no_zero_has_a_sign(capsys, args):
+    for form in ((), ("--json",)):
+        status, out, _ = run(capsys, *args, *form)
+        assert status == 0 and not re.search(r"(?<![\w.])-0(\.0*)?(?![\w.])", out), out
 
 
 def test_train_writes_a_film_and_says_what_came_of_it(capsys, tmp_path):

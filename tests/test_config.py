@@ -41,7 +41,7 @@ def change(step: int, field: str, value: Any) -> dict[str, Any]:
         ({"batch": 10**9}, "batch is 1000000000: it must be a whole number from 2 to 1024"),
         ({"width": 0}, "width is 0: it must be a whole number from 1 to 512"),
         ({"width_d": 513}, "width_d is 513: it must be a whole number from 1 to 512"),
-        ({"layers_d": 0}, "layers_d is 0: it must be a whole number from 1 to 6"),
+        ({"layers_d": -1}, "layers_d is -1: it must be a whole number from 0 to 6"),
         ({"d_steps": 21}, "d_steps is 21: it must be a whole number from 0 to 20"),
         ({"noise_dim": 65}, "noise_dim is 65: it must be a whole number from 1 to 64"),
         ({"noise": "cauchy"}, "noise is 'cauchy': it must be one of normal, uniform"),
@@ -118,6 +118,8 @@ CLASHES: list[tuple[dict[str, Any], str]] = [
     ({"fake_law": "ring"}, "with fake_law the generated points come from that law, so G has nothing to learn"),
     ({"eigenvalues": 4, "slow": 2995}, "eigenvalues belong to one picture of a game that both play"),
     ({"eigenvalues": 4, "unrolled": 2}, "eigenvalues are those of a field that forgets its past"),
+    ({"layers": 0, "batch_norm": True}, "batch_norm is of G's hidden layers: with layers 0 there are none"),
+    ({"layers_d": 0, "maxout": 2}, "maxout is of D's hidden layers: with layers_d 0"),
     ({"pac": 3}, "pac is 3: it must divide the batch, 256, without a rest"),
     ({"pac": 4, "batch": 4}, "a batch of 4 holds fewer than 2 packs of 4 points"),
     (
@@ -339,6 +341,9 @@ def test_the_counted_multiplications_are_those_of_the_networks() -> None:
         {"width": 5, "layers": 3, "noise_dim": 4, "toy": "bimodal"},
         {"width": 5, "width_d": 7, "layers": 1, "layers_d": 3, "pac": 2},
         {"maxout": 3, "layers_d": 2},
+        {"layers": 0, "pac": 2},
+        {"layers_d": 0, "minibatch_kernels": 4, "minibatch_std": True},
+        {"layers": 0, "layers_d": 2},
         {"minibatch_kernels": 4, "minibatch_dims": 3, "minibatch_std": True},
     ):
         config = tiny(**fields)

@@ -92,6 +92,9 @@ def test_written_out_gradients_of_every_loss_equal_those_of_autograd(
 
 
 SHAPES: dict[str, dict[str, Any]] = {
+    "no hidden layer": {"layers": 0},
+    "linear D": {"layers": 2, "layers_d": 0},
+    "linear G": {"layers": 0, "layers_d": 2},
     "one layer": {"layers": 1},
     "three layers": {"layers": 3},
     "deep D, flat G": {"layers": 1, "layers_d": 3},

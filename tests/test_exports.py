@@ -320,6 +320,8 @@ PLAYERS: tuple[dict[str, Any], ...] = (
     {"toy": "N(0,1)", "noise_dim": 1, "layers": 1},
     {"width": 3, "width_d": 9, "layers": 3, "layers_d": 1, "pac": 2, "noise_dim": 5},
     {"batch_norm": True, "spectral_norm": True, "ema": 0.9},
+    {"layers": 0, "minibatch_kernels": 4, "minibatch_dims": 2, "minibatch_std": True, "spectral_norm": True},
+    {"layers": 2, "layers_d": 0},
     {"maxout": 3, "minibatch_kernels": 4, "minibatch_dims": 2, "minibatch_std": True},
 )
 

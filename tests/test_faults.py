@@ -33,8 +33,9 @@ from tree import text
 import gantoys.pictures
 from gantoys.commands.output import plain
 from gantoys.lessons import KEYS
-from gantoys.maths.csv_points import read_csv
-from gantoys.metrics.files import load_points
+from gantoys.maths.points import from_points
+from gantoys.maths.table_reader import read_table
+from gantoys.metrics.files import load_points, table_of
 from gantoys.pictures.compare_state import CompareState, entrants
 from gantoys.pictures.film import recorded
 from gantoys.pictures.lab_state import LabState, write_run
@@ -485,7 +486,7 @@ def test_a_pickle_is_refused_everywhere_and_never_run(tmp_path: Path) -> None:
         path.write_bytes(payload)
         for attempt in (
             exports.open_film,
-            read_csv,
+            table_of,
             lambda _, p=path: state_file.load(p),
             lambda _, p=path: load_points(p),
         ):
@@ -526,7 +527,7 @@ def test_a_bomb_of_numbers_is_refused_unpacked(tmp_path: Path) -> None:
     assert path.stat().st_size < 200_000
     for attempt in (
         lambda: load_points(path),
-        lambda: read_csv(path.read_bytes()),
+        lambda: table_of(path.read_bytes()),
         lambda: exports.open_film(path.read_bytes()),
     ):
         begin = time.perf_counter()
@@ -539,7 +540,7 @@ def test_a_hundred_megabytes_and_a_million_rows_are_refused_without_reading_them
     for data in (bytes(100 * 2**20), b"1,2\n" * 25_000_000, b"0.5\n" * 400_000):
         begin = time.perf_counter()
         with pytest.raises(ValueError, match=r"bytes|rows") as caught:
-            read_csv(data)
+            read_table(data)
         assert sentence(caught.value) and time.perf_counter() - begin < 0.2
 
 
@@ -550,12 +551,12 @@ def test_a_hundred_megabytes_and_a_million_rows_are_refused_without_reading_them
 )  # fmt: skip
 def test_a_table_without_points_and_a_file_of_another_kind_are_one_sentence(data: bytes) -> None:
     with pytest.raises(ValueError) as caught:
-        read_csv(data)
+        from_points(read_table(data).points().points)
     assert "<" not in sentence(caught.value) or "“<" in str(caught.value)
 
 
 def test_a_table_with_a_mark_of_its_encoding_is_read() -> None:
-    assert read_csv("\ufeffx,y\n1,2\n3,4\n".encode()).tolist() == [[1, 2], [3, 4]]
+    assert read_table("\ufeffx,y\n1,2\n3,4\n".encode()).points().points.tolist() == [[1, 2], [3, 4]]
 
 
 def test_no_cell_of_an_exported_table_begins_as_a_formula() -> None:

@@ -12,6 +12,7 @@ from tree import ROOT, text
 
 from gantoys.__main__ import main
 from gantoys.maths.points import from_points
+from gantoys.metrics.files import load_points, load_table
 from gantoys.runs.film import Film
 from gantoys.runs.film_file import MESH
 from gantoys.runs.span import span
@@ -128,7 +129,6 @@ def test_info_of_a_film_of_many_points_stays_short(capsys, tmp_path):
 
 def test_html_writes_one_page_that_names_no_address(capsys, tmp_path, line):
     out = tmp_path / "page.html"
-    out.write_text("old")
     assert run(capsys, "film", "html", line, "--out", out, "--arrows", "--mesh")[0] == 0
     page = out.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>") and "N(-2,0.5)" in page
@@ -141,6 +141,41 @@ def test_a_result_lands_beside_its_film_unless_told_otherwise(capsys, tmp_path):
     assert run(capsys, "film", "html", tmp_path / "a.film")[0] == 0
     assert run(capsys, "film", "gif", tmp_path / "a.film", "--size", 160)[0] == 0
     assert {path.name for path in tmp_path.iterdir()} == {"a.film", "a.html", "a.gif"}
+
+
+@pytest.mark.parametrize("command", ["html", "gif", "mp4", "points"])
+def test_what_is_there_is_replaced_only_when_told_to(capsys, tmp_path, ring, command):
+    out = tmp_path / ("x.csv" if command == "points" else f"x.{command}")
+    less = ("--size", 160) if command in ("gif", "mp4") else ()
+    out.write_text("notes of three weeks")
+    status, said, err = run(capsys, "film", command, ring, "--out", out, *less)
+    assert status == 2 and said == "" and out.read_text() == "notes of three weeks"
+    assert f"{out} exists: name another place with --out, or replace it with --force" in err and err.count("\n") == 1
+    assert run(capsys, "film", command, ring, "--out", out, *less, "--force")[0] == 0
+    assert out.read_bytes()[:5] != b"notes" and list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("kind", ["npy", "csv"])
+@pytest.mark.parametrize("name", ["ring", "line"])
+def test_points_are_those_of_the_picture_and_are_read_back(capsys, tmp_path, request, kind, name):
+    path = request.getfixturevalue(name)
+    film, out = Film.load(path), tmp_path / f"x.{kind}"
+    for options, want, says in (
+        ((), film.samples[-1], "generated points of step 100"),
+        (("--step", film.step[3] - 1), film.samples[2], f"generated points of step {film.step[2]}"),
+        (("--real",), film.real, "real points"),
+    ):
+        status, said, _ = run(capsys, "film", "points", path, "--out", out, *options, "--force")
+        assert status == 0 and f"{len(want):,} {says}" in said
+        assert np.array_equal(load_points(out).reshape(want.shape), want.astype(float))
+    if kind == "csv":
+        table = load_table(out)
+        assert [column.name for column in table.columns] == (["x", "y"] if name == "ring" else ["x"])
+
+
+def test_points_take_two_kinds_of_files_only(capsys, tmp_path, ring):
+    status, _, err = run(capsys, "film", "points", ring, "--out", tmp_path / "x.txt")
+    assert status == 2 and "neither in .npy nor in .csv" in err and not list(tmp_path.iterdir())
 
 
 def test_show_writes_a_page_and_opens_it_only_if_it_may(capsys, tmp_path, monkeypatch, ring):
@@ -304,7 +339,7 @@ def test_what_is_no_film_ends_with_status_2_and_one_sentence(capsys, tmp_path, r
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.parametrize("command", ["html", "gif"])
+@pytest.mark.parametrize("command", ["html", "gif", "points"])
 def test_a_bad_place_for_the_result_ends_with_status_2_and_one_sentence(capsys, tmp_path, ring, command):
     bad_films(tmp_path, ring)
     for out, says in (
@@ -314,9 +349,10 @@ def test_a_bad_place_for_the_result_ends_with_status_2_and_one_sentence(capsys, 
     ):
         status, said, err = run(capsys, "film", command, ring, "--out", out)
         assert status == 2 and said == "" and says in err and err.count("\n") == 1
-    (tmp_path / "kept").write_text("kept")
-    status, _, err = run(capsys, "film", command, tmp_path / "none.film", "--out", tmp_path / "kept")
-    assert status == 2 and "no picture" in err and (tmp_path / "kept").read_text() == "kept"
+    kept = tmp_path / "kept.csv"
+    kept.write_text("kept")
+    status, _, err = run(capsys, "film", command, tmp_path / "none.film", "--out", kept, "--force")
+    assert status == 2 and "no picture" in err and kept.read_text() == "kept"
     assert Film.load(ring).status == "done"
 
 
@@ -344,7 +380,7 @@ def test_bad_options_of_a_gif_end_with_status_2_and_one_sentence(capsys, tmp_pat
     assert status == 2 and out == "" and says in err and err.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
-def test_film_alone_and_help_name_the_four_commands(capsys):
+def test_film_alone_and_help_name_the_commands(capsys):
     for args in (("film",), ("film", "--help")):
         status, out, _ = run(capsys, *args)
-        assert status == 0 and all(word in out for word in ("info", "show", "html", "gif"))
+        assert status == 0 and all(word in out for word in ("info", "show", "points", "html", "gif", "mp4"))

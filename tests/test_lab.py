@@ -114,13 +114,15 @@ def test_a_link_holds_settings_step_seed_and_views() -> None:
 
 def test_a_drawn_target_is_thinned_until_it_fits_into_a_link() -> None:
     points = np.random.default_rng(3).normal(size=(5000, 2)) * [1.0, 3.0]
-    notation = fitting(str(from_points(points)))
+    notation, learned = fitting(points)
+    assert learned == 500
     run = write_run(TrainConfig(toy=notation))
     assert len(run) < MAX_QUERY and read_run(run).toy == notation
     drawn = TrainConfig(toy=notation).target().sample(4000, np.random.default_rng(0))
     # a mean of 500 points strays by 1/sqrt(500) = 0.045 standard deviations, their deviation by 0.032 of itself
     assert np.abs(drawn.mean(0)).max() < 4 * 0.045 * 3 and np.std(drawn, 0) == pytest.approx([1, 3], rel=0.15)
-    assert fitting("ring") == "ring"
+    few = points[:400]
+    assert fitting(few) == (str(from_points(few)), 400)
 
 
 # --- remedies, branches -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from films import cut, line_film, plane_film
 
-from gantoys.metrics import METRICS, reference
+from gantoys.metrics import METRICS
 from gantoys.metrics.modes import PERFECT_QUALITY, mode_report
 from gantoys.pictures import lab_side
 from gantoys.pictures.film_parts import Showing
@@ -20,6 +20,7 @@ from gantoys.runs.causes import cause, cure
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.fields import CHANGEABLE
 from gantoys.runs.film import Film
+from gantoys.service.bands import Bands
 from gantoys.stage.layers import Area, Curve, Heatmap, Points, Text
 from gantoys.stage.pack import pack
 from gantoys.stage.scene import at_rest
@@ -121,12 +122,24 @@ def test_a_target_without_modes_says_so(tmp_path: Path) -> None:
     assert words == ["This target has no separate modes to count."] and not mode_numbers(film)
 
 
-def test_metrics_stand_beside_what_perfect_generators_score(film: Film) -> None:
+def test_metrics_stand_beside_what_perfect_generators_score(
+    film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Bands(tmp_path / "bands")
+    monkeypatch.setattr(lab_side, "bands", lambda: mine)
+    early = lab_scene(film, LabState(below="metrics", step=100), name="a")
+    assert lab_side.awaited(film, "metrics") and not lab_side.awaited(film, "usual")
+    assert not [layer for p in early.panels if p.column == 1 for layer in p.layers if isinstance(layer, Area)]
+    assert all("in some seconds" in p.y.label for p in early.panels if p.column == 1)
+    n = len(film.real)
+    known = mine.find(film.config.toy, n, lab_side.KEYS, wait=60)
     picture = lab_scene(film, LabState(below="metrics", step=100), name="a")
     upper, lower = (p for p in picture.panels if p.column == 1)
+    assert known is not None and not lab_side.awaited(film, "metrics") and "19 of 20" in lower.y.label
     bands = [layer for layer in (*upper.layers, *lower.layers) if isinstance(layer, Area)]
     for layer, key in zip(bands, ("precision", "recall", "sliced_w2_squared"), strict=True):
-        perfect = reference(key, film.config.target(), 200, np.random.default_rng(0), draws=24).perfect
+        assert known[key].n == n and known[key].perfect.draws == 400
+        perfect = known[key].perfect
         assert (np.asarray(layer.base)[0], np.asarray(layer.y)[0]) == pytest.approx((perfect.low, perfect.high))
     curves = {
         layer.label: np.asarray(layer.y) for p in (upper, lower) for layer in p.layers if isinstance(layer, Curve)
@@ -140,9 +153,9 @@ def test_metrics_stand_beside_what_perfect_generators_score(film: Film) -> None:
 def test_of_a_long_film_every_second_picture_is_scored(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab_side, "MOST_SCORED", 3)
     showing = Showing(film, 0, "a")
-    short = lab_side._scores(showing, "coverage")
+    short = lab_side._scores(showing)["sliced_w2_squared"]
     monkeypatch.setattr(lab_side, "MOST_SCORED", 101)
-    whole = lab_side._scores(showing, "coverage")
+    whole = lab_side._scores(showing)["sliced_w2_squared"]
     assert np.array_equal(short, np.repeat(whole[::2], 2)) and len(np.unique(whole)) > 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
+import io
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,128 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from films import plane_film
-from hypothesis import given
-from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from gantoys.maths.csv_points import BYTES, ROWS, read_csv
 from gantoys.maths.notation import parse
+from gantoys.maths.table_reader import BYTES
+from gantoys.metrics.files import table_of
+from gantoys.pictures.lab_state import fitting
 from gantoys.runs import limits
 from gantoys.runs.config import TrainConfig
-from gantoys.service.exports import samples_csv
 from gantoys.ui import drawing, target
 
 APP = str(Path(__file__).parent / "browser" / "apps" / "target_demo.py")
-PAIRS = np.array([[1.5, -2.0], [0.25, 4.0], [-3.0, 1e-3]])
-
-
-# --- tables ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "1.5,-2\n0.25,4\n-3,0.001\n",
-        "x,y\n1.5,-2\n0.25,4\n-3,0.001",
-        "x;y\r\n1.5;-2\r\n.25;4.\r\n-3;1e-3\r\n",
-        "x;y\n1,5;-2\n0,25;4\n-3;0,001\n",
-        "x\ty\n1,5\t-2\n0,25\t4\n-3\t1E-03\n",
-        "1.5 -2\n  0.25   4\n\n-3 +0.001\n",
-        '"length, cm","width"\n"1.5","-2"\n"0.25","4"\n"-3","0.001"\n',
-        "\n\n 1.5 , -2 \n\n 0.25 , 4\n -3, 0.001\n\n",
-        "=cmd(),@y\n1.5,-2\n0.25,4\n-3,0.001\n",
-        "1.5,-2\r0.25,4\r-3,0.001\r",
-    ],
-    ids=[
-        "plain",
-        "header",
-        "semicolon",
-        "decimal-comma",
-        "tab",
-        "blanks",
-        "quoted",
-        "empty-rows",
-        "formula-head",
-        "cr",
-    ],
-)
-@pytest.mark.parametrize("encode", ["utf-8", "utf-8-sig", "utf-16"])
-def test_one_table_in_many_spellings_gives_the_same_points(text: str, encode: str) -> None:
-    assert np.array_equal(read_csv(text.encode(encode)), PAIRS)
-
-
-def test_one_column_gives_points_on_the_line() -> None:
-    assert read_csv(b"height\n1.5\n-2\n").tolist() == [1.5, -2.0]
-    assert read_csv(b"1\n1\n2").shape == (3,)
-
-
-MANY = b"\n".join(b"%d,%d" % (k, k * k % 97) for k in range(ROWS + 1))
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "the file is empty"),
-        (b" \n\r\n\t\n", "the file is empty"),
-        (b'"' * 5000, "the file is empty"),
-        (b"x,y\n", "names of columns and no numbers"),
-        (b"this is a letter\nto somebody\n", "row 2, column 1 of the file is “to”, not a number"),
-        (b"x\n1\ntwo\n3\n", "row 3, column 1 of the file is “two”, not a number"),
-        (b"1,2\n3,=cmd()\n", "row 2, column 2 of the file is “=cmd\\(\\)”, not a number"),
-        (b"1,2\n3,nan\n", "row 2, column 2 of the file is nan: only finite"),
-        (b"nan\ninf\n", "row 1, column 1 of the file is nan: only finite"),
-        (b"1\n-Infinity\n", "row 2, column 1 of the file is -Infinity: only finite"),
-        (b"1\n1e999\n", "is 1e999: only finite"),
-        (b"1,2\n3,\n", "row 2, column 2 of the file is empty"),
-        (b"1,2\n3\n", "row 2 of the file has 1 cells, the first has 2"),
-        (b"x,y\n\n1,2\n3,4,5\n", "row 4 of the file has 3 cells"),
-        (b"1,2\n", "one point only"),
-        (b"x\n1\n", "one point only"),
-        (b"1,2,3\n4,5,6\n", "3 columns"),
-        (b"a,b,c\n1,2,3\n", "3 columns"),
-        (b"2,2\n" * 500, "all 500 points of the file are the same"),
-        (b"0\n" * 1_000_000, f"more than {ROWS:,} rows"),
-        (MANY, f"has {ROWS + 1:,} rows"),
-        (b"1,2\n" * (BYTES // 4 + 1), "2,097,156 bytes: at most 2,097,152"),
-        (b"1_0\n2\n3\n1_0\n", "not a number"),
-        ("٣\n٤\n٣\n".encode(), "not a number"),
-        (b"0x10\n0x11\n0x12\n", "not a number"),
-        (b"1,\x00\n2,3\n", "not a text"),
-        (b"PK\x03\x04\x80\x81\xff", "not a text"),
-        (codecs.BOM_UTF16_LE + b"1", "not a text"),
-        (b"1\n" + b"<svg/onload=alert(1)>" * 9 + b"\n", "not a number"),
-        (b'1,2\n"3,4\n5,6\n', "row 2 of the file has 1 cells"),
-        (b"1,2\n" + b"9" * 200_000 + b",1\n", "cannot be cut|only finite"),
-    ],
-)
-def test_a_table_that_cannot_be_a_target_is_refused_in_one_sentence(data: bytes, words: str) -> None:
-    with pytest.raises(ValueError, match=words) as caught:
-        read_csv(data)
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 160
-
-
-@given(st.binary(max_size=200) | st.text('0123456789.,;-e\n\t" x', max_size=80).map(str.encode))
-def test_whatever_bytes_come_points_or_a_sentence_come_of_them(data: bytes) -> None:
-    try:
-        points = read_csv(data)
-    except ValueError:
-        return
-    assert len(points) >= 2 and np.all(np.isfinite(points)) and points.shape[1:] in ((), (2,))
-    assert len(np.unique(points, axis=0)) >= 2
-
-
-@given(st.lists(st.tuples(*2 * (st.floats(-1e6, 1e6),)), min_size=2, max_size=30, unique=True))
-def test_points_written_as_python_writes_numbers_come_back_to_the_last_bit(rows: list[tuple[float, float]]) -> None:
-    if len({(x + 0.0, y + 0.0) for x, y in rows}) < 2:  # 0 and -0 are one place
-        return
-    assert np.array_equal(read_csv("\n".join(f"{x},{y}" for x, y in rows).encode()), np.array(rows))
-
-
-def test_the_points_of_a_film_can_be_a_target_again(tmp_path: Path) -> None:
-    film = plane_film(tmp_path / "a.film")
-    points = read_csv(samples_csv(film, 100).encode())
-    assert np.array_equal(points.astype(np.float16), film.samples[-1])
 
 
 # --- from points to a target ----------------------------------------------------------------------------------------
@@ -140,7 +29,8 @@ def test_the_points_of_a_film_can_be_a_target_again(tmp_path: Path) -> None:
 def test_the_notation_is_a_target_that_a_run_takes_as_it_is() -> None:
     rng = np.random.default_rng(0)
     for points in (rng.normal(size=(6000, 2)), rng.normal(size=300)):
-        text = target.notation(points)
+        text, learned = target.notation(points)
+        assert learned == min(len(points), limits.POINTS)
         config = TrainConfig(toy=text, steps=10)
         assert config.toy == text and config.dim == points.ndim
         drawn = parse(text).sample(4000, rng).reshape(4000, -1)
@@ -153,7 +43,7 @@ def test_centred_points_keep_their_shape() -> None:
     points = np.random.default_rng(1).normal(size=(400, 2)) * [30.0, 3.0] + [5000.0, -7000.0]
     with pytest.raises(ValueError, match="centred and scaled"):
         target.notation(points)
-    law = parse(target.notation(points, centred=True))
+    law = parse(target.notation(points, centre=True)[0])
     drawn = law.sample(40_000, np.random.default_rng(2))
     # the empirical law of 400 points, drawn 40,000 times: six standard errors
     assert np.allclose(drawn.mean(0), 0, atol=6 * 1.5 / 200)
@@ -212,12 +102,12 @@ def test_a_drawing_that_cannot_be_learned_leaves_the_target_that_was_there(
 ) -> None:
     session: dict[str, Any] = {}
     monkeypatch.setattr(target, "st", SimpleNamespace(session_state=session))
-    target._drawn("k", "why", GOOD)
+    target._drawn("k", "why", target.written, GOOD)
     before = session["k:notation"]
     assert session["why"] is None and parse(before).dim == 2
-    target._drawn("k", "why", message)
+    target._drawn("k", "why", target.written, message)
     assert words in session["why"] and "\n" not in session["why"] and session["k:notation"] == before
-    target._drawn("k", "why", GOOD)
+    target._drawn("k", "why", target.written, GOOD)
     assert session["why"] is None
 
 
@@ -231,28 +121,114 @@ def uploading() -> AppTest:
     return app
 
 
-def test_an_upload_becomes_the_target_and_a_bad_one_changes_nothing() -> None:
-    app = uploading()
-    app.file_uploader[0].set_value(("../../x.csv", b"x,y\n0,1\n2,3\n4,5\n", "text/csv")).run()
+def upload(app: AppTest, data: bytes, name: str = "x.csv") -> AppTest:
+    app.file_uploader[0].set_value((name, data, "text/csv")).run()
+    assert not app.exception
+    return app
+
+
+def take(app: AppTest) -> AppTest:
+    app.button(key="own-target:take").click().run()
+    assert not app.exception
+    return app
+
+
+def captions(app: AppTest) -> str:
+    return " ".join(caption.value for caption in app.caption).replace("\\", "")
+
+
+def test_a_table_is_shown_as_it_was_understood_before_it_becomes_the_target() -> None:
+    app = upload(uploading(), b"id,x,y,kind\n1,0,1,a\n2,NA,3,b\n3,2,3,b\n4,4,5,b\n", "../../x.csv")
+    assert app.text[0].value == "notation None"  # nothing yet
+    said = captions(app)
+    for words in ("4 rows of 4 columns", "Row 1 names the columns", "Only counts the rows: id", "No numbers: kind"):
+        assert words in said
+    assert "Row 3 is left out: no number in x or y." in said and "3 points in the plane, all will be learned" in said
+    preview = app.markdown[0].value.splitlines()
+    assert preview == ["| row | x | y |", "| ---: | ---: | ---: |", "| 2 | 0 | 1 |", "| 4 | 2 | 3 |", "| 5 | 4 | 5 |"]
+    take(app)
+    assert app.text[0].value.startswith("notation points(2,0") and app.button(key="own-target:take").disabled
+    assert "Your target: 3 points in the plane, all are learned." in captions(app)
+    # other columns: shown, and taken when the visitor says so
+    app.multiselect[0].set_value(["3"]).run()
+    assert "4 points on the line" in captions(app) and app.text[0].value.startswith("notation points(2,")
+    take(app)
+    assert app.text[0].value.startswith("notation points(1,1.0,5.0")
+
+
+def test_a_table_of_many_columns_asks_for_two_of_them() -> None:
+    app = upload(uploading(), b"a,b,c\n1,2,3\n4,5,6\n")
+    assert app.multiselect[0].value == ["1", "2"] and "2 points in the plane" in captions(app)
+    app.multiselect[0].set_value(["3", "1"]).run()
+    take(app)
+    assert parse(app.text[0].value.removeprefix("notation ")).box[:2] == pytest.approx((3 - 0.15, 6 + 0.15))
+
+
+def test_an_array_is_taken_like_a_table() -> None:
+    data = io.BytesIO()
+    np.save(data, [[0.0, 1.0], [2.0, 3.0]])
+    app = take(upload(uploading(), data.getvalue(), "points.npy"))
+    assert app.text[0].value.startswith("notation points(2,0.0,2.0,1.0,3.0")
+    assert "an array of numpy" in captions(app)
+
+
+def test_a_bad_upload_is_told_in_a_sentence_and_changes_nothing() -> None:
+    app = take(upload(uploading(), b"x,y\n0,1\n2,3\n4,5\n"))
     good = app.text[0].value
-    assert good.startswith("notation points(2,") and "3 points in the plane" in app.caption[0].value
     for data, words in (
-        (b"1,2,3\n4,5,6\n", "3 columns"),
-        (b"1\n![](http://a.b/c)\n", "not a number"),
+        (b"1\n![](http://a.b/c)\n2\n", "not a number"),
         (b"0\n5000\n", "centred and scaled"),
+        (b"2,2\n2,2\n", "at least two different points"),
+        (b"", "the file is empty"),
+        (b"a\n1\n", "at least two points"),
+        (b"\x93NUMPY\x01\x00rubbish", "not an array"),
     ):
-        app.file_uploader[0].set_value(("\x00<svg onload=1>😀" * 50, data, "text/csv")).run()
-        assert not app.exception and app.text[0].value == good
-        assert words in app.warning[0].value and "stays as it was" in app.warning[0].value
+        upload(app, data, "\x00<svg onload=1>😀" * 50)
+        assert app.text[0].value == good
+        warning = app.warning[0].value.replace("\\", "")
+        assert words.lower() in warning.lower() and "stays as it was" in warning
         assert "![" not in app.warning[0].value  # no picture is fetched from anywhere
+    upload(app, b"0\n5000\n")
     app.toggle[0].set_value(True).run()
-    assert app.text[0].value.startswith("notation points(1,") and not app.warning
+    assert not app.warning and app.text[0].value == good
+    take(app)
+    assert app.text[0].value.startswith("notation points(1,")
     app.button_group[0].set_value(target.DRAW).run()
     assert app.text[0].value.startswith("notation points(1,") and not app.warning
 
 
+def test_names_of_columns_are_plain_words_on_the_page() -> None:
+    app = upload(uploading(), b"![](http://a.b/c),**b**\n0,1\n2,3\n")
+    assert "![" not in app.markdown[0].value and "**b" not in app.markdown[0].value
+    assert all("![" not in caption.value for caption in app.caption)
+
+
+def test_the_label_says_how_many_rows_are_learned() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(6000, 2))
+    for write, most in ((target.written, limits.POINTS), (fitting, 500)):
+        text, learned = target.notation(points, write=write)
+        assert learned == most and len(np.unique(parse(text).sample(60_000, rng), axis=0)) == pytest.approx(most, abs=3)
+    text, learned = target.notation(rng.normal(size=6000), write=fitting)
+    assert learned == 1000 and len(text) <= 3000  # numbers on the line take half the room, and less when sorted
+    app = take(upload(uploading(), b"\n".join(b"%d,%d" % (k % 97, k % 101) for k in range(6000))))
+    assert "Your target: 5,000 of 6,000 points in the plane, chosen at random, are learned." in captions(app)
+
+
 def test_a_file_beyond_the_size_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "read_csv", lambda data: pytest.fail("it was read"))
-    app = uploading()
-    app.file_uploader[0].set_value(("big.csv", b"1\n" * (BYTES // 2 + 1), "text/csv")).run()
-    assert not app.exception and "2,097,154 bytes" in app.warning[0].value
+    monkeypatch.setattr(target, "table_of", lambda data: pytest.fail("it was read"))
+    app = upload(uploading(), b"1\n" * (BYTES // 2 + 1))
+    assert "2,097,154 bytes" in app.warning[0].value
+
+
+def test_a_table_is_read_once_and_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    monkeypatch.setattr(target, "table_of", lambda data: (read.append(data), table_of(data))[1])
+    monkeypatch.setattr(target, "TABLES", 2)
+    app = upload(uploading(), b"1\n2\n")
+    app.toggle[0].set_value(True).run()
+    app.toggle[0].set_value(False).run()
+    assert read == [b"1\n2\n"]
+    for k in range(3):
+        upload(app, b"1\n%d\n" % (k + 5))
+    assert len(target._tables) == 2 and len(read) == 4

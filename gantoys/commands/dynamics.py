@@ -5,7 +5,7 @@ from typing import Any
 import click
 import numpy as np
 
-from gantoys.commands.output import json_option, show
+from gantoys.commands.output import figure, json_option, show
 from gantoys.maths import LOSSES
 from gantoys.maths.dynamics import REGULARISERS, RULES, dirac, stability, trajectory
 from gantoys.maths.dynamics_regularisers import choose
@@ -74,12 +74,12 @@ def dirac_command(
     def table() -> str:
         lines = []
         for name, text in (("field_eigenvalues", "of the field"), ("eigenvalues", f"by the rule {row.key}")):
-            shown = ", ".join(f"{re:.6g}{im:+.6g}i" for re, im in pairs[name] or []) or "none"
+            shown = ", ".join(f"{figure(re, 6)}{im + 0.0:+.6g}i" for re, im in pairs[name] or []) or "none"
             lines.append(f"eigenvalues {text}: {shown}")
         lines += [f"{row.label}, step size {step:g}: {found.verdict}", ""]
         lines.append(f"{'step':>8}{'theta':>14}{'psi':>14}{'radius':>14}")
         for i in np.unique(np.linspace(0, steps, _ROWS).astype(int)):
-            lines.append(f"{i:>8}{path.theta[i]:>14.6g}{path.psi[i]:>14.6g}{path.radius[i]:>14.6g}")
+            lines.append(f"{i:>8}" + "".join(f"{figure(x[i], 6):>14}" for x in (path.theta, path.psi, path.radius)))
         if len(lost):
             lines.append(f"The numbers became too large at step {lost[0]}.")
         return "\n".join(lines)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from gantoys.commands.output import json_option, show
+from gantoys.commands.output import figure, json_option, show
 from gantoys.maths import Mixture1D, parse
 from gantoys.maths.fit import fit_normal
 
@@ -40,5 +40,4 @@ def fit(p: str, family: str, as_json: bool) -> None:
 
 
 def _line(key: str, mu: float, sigma: float, value: float) -> str:
-    # rounded first: no -0
-    return f"{key:<12}{round(mu, 6) + 0.0:>12.6g}{sigma:>12.6g}{value:>14.6g}"
+    return f"{key:<12}{figure(round(mu, 6), 6):>12}{figure(sigma, 6):>12}{figure(value, 6):>14}"

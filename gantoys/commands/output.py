@@ -2,17 +2,46 @@
 
 import json
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
+force_option = click.option("--force", is_flag=True, help="Replace a file that is there.")
 json_option = click.option("--json", "as_json", is_flag=True, help='Print JSON; infinities are the string "inf".')
 
 
+def free(places: Sequence[Path], force: bool, way: str = "--out") -> None:
+    """Raises FileExistsError, with the ways out, where a file is that `--force` does not give leave to replace."""
+    taken = [place for place in places if os.path.lexists(place)]
+    if taken and not force:
+        more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+        raise FileExistsError(f"{taken[0]}{more} exists: name another place with {way}, or replace it with --force")
+
+
+def figure(value: float, digits: int) -> str:
+    """A number to so many digits, without a sign before a zero.
+
+    >>> figure(-0.0, 6), figure(-1.25, 2)
+    ('0', '-1.2')
+    """
+    return f"{float(value) + 0.0:.{digits}g}"
+
+
+def fixed(value: float, places: int) -> str:
+    """A number to so many places, without a sign before a zero.
+
+    >>> fixed(-0.00001, 4), fixed(-0.25, 1)
+    ('0.0000', '-0.2')
+    """
+    return f"{round(float(value), places) + 0.0:.{places}f}"
+
+
 def plain(value: Any) -> Any:
-    """Arrays as lists, infinities as "inf" and "-inf", NaN (not defined) as None: what JSON can hold.
+    """Arrays as lists, infinities as "inf" and "-inf", NaN (not defined) as None, -0 as 0: what JSON can hold.
 
     >>> plain({"a": np.array([1.0, np.inf])})
     {'a': [1.0, 'inf']}
@@ -27,7 +56,7 @@ def plain(value: Any) -> Any:
         value = float(value)
         if math.isnan(value):
             return None
-        return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
+        return value + 0.0 if math.isfinite(value) else ("inf" if value > 0 else "-inf")
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 import numpy as np
 
-from gantoys.commands.output import ManyValues, is_point, json_option, point, show
+from gantoys.commands.output import ManyValues, figure, is_point, json_option, point, show
 from gantoys.maths import (
     LOSSES,
     Finite,
@@ -59,12 +59,12 @@ def compare(p: str, q: str, at: tuple[str, ...], as_json: bool) -> None:
     def table() -> str:
         lines = [f"p_data = {law_p}", f"p_G    = {law_q}", ""]
         for key, row in found.items():
-            number = "       -" if row["value"] is None else f"{float(row['value']):14.8g}"
+            number = "       -" if row["value"] is None else f"{figure(row['value'], 8):>14}"
             lines.append(f"{key:<12}{number:>14}   {row['method']}")
         lines += ["", f"{'x':>14}{'D*(x)':>14}{'logit':>14}"]
         for i, place in enumerate(x):
-            where = f"{place:.6g}" if np.ndim(place) == 0 else ",".join(f"{c:.4g}" for c in place)
-            lines.append(f"{where:>14}{best.value[i]:14.6g}{best.logit[i]:14.6g}")
+            where = figure(place, 6) if np.ndim(place) == 0 else ",".join(figure(c, 4) for c in place)
+            lines.append(f"{where:>14}{figure(best.value[i], 6):>14}{figure(best.logit[i], 6):>14}")
         return "\n".join(lines)
 
     show(result, as_json, table)
@@ -110,7 +110,8 @@ def gradients(p: str, q: str, parameter: str, as_json: bool) -> None:
     result |= {k.replace("-", "_"): v for k, v in slopes.items()}
     result["error"] = {k: v.error for k, v in found.items()}
     result["method"] = {k: v.method for k, v in found.items()}
-    show(result, as_json, lambda: "\n".join(f"{k:<20}{float(v.value):16.8g}   {v.method}" for k, v in found.items()))
+    lines = [f"{k:<20}{figure(float(v.value), 8):>16}   {v.method}" for k, v in found.items()]
+    show(result, as_json, lambda: "\n".join(lines))
 
 
 @click.command(cls=ManyValues)
@@ -140,7 +141,8 @@ def losses(logits: tuple[str, ...], as_json: bool) -> None:
             for name in _PARTS:
                 part = result[key][name]
                 lines += [
-                    f"{key:<20}{name:<11}{a[i]:>10.4g}{part['value'][i]:>14.6g}{part['slope'][i]:>14.6g}"
+                    f"{key:<20}{name:<11}{figure(a[i], 4):>10}{figure(part['value'][i], 6):>14}"
+                    f"{figure(part['slope'][i], 6):>14}"
                     for i in range(len(a))
                 ]
         return "\n".join(lines)

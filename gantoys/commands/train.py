@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from gantoys.commands.output import json_option, show
-from gantoys.maths.points import from_points
-from gantoys.metrics.files import load_points
+from gantoys.commands.output import force_option, free, json_option, show
+from gantoys.commands.points import centre_option, columns_option, target_of
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
 from gantoys.runs.presets import PRESETS
@@ -26,7 +25,9 @@ FILM = "out.film"
 @click.command()
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="A published protocol; other options change it.")
 @click.option("--toy", help="The target: a name or a notation.  [default: ring]")
-@click.option("--points", metavar="NPY", help="The target: these points, (n,), (n, 1) or (n, 2), at most 5,000.")
+@click.option("--points", metavar="FILE", help="The target: points of one or two columns, .npy or CSV; 5,000 are kept.")
+@columns_option
+@centre_option
 @click.option("--loss", help="A key of the table of losses.  [default: non-saturating]")
 @click.option("--seeds", metavar="A:B", help="The seeds A to B-1, one film each.  [default: 0:1]")
 @click.option("--steps", type=int, help="Moves of each network.")
@@ -36,11 +37,14 @@ FILM = "out.film"
 @click.option("--branch", metavar="FILM", help="Do as that run did up to --at, and from there on as --set says.")
 @click.option("--at", type=int, metavar="STEP", help="Where to branch off.")
 @click.option("--device", default="cpu", show_default=True, help="Where to train: cpu, or cuda with a graphics card.")
+@force_option
 @json_option
 def train(
     preset: str | None,
     toy: str | None,
     points: str | None,
+    columns: str | None,
+    centre: bool,
     loss: str | None,
     seeds: str | None,
     steps: int | None,
@@ -50,6 +54,7 @@ def train(
     branch: str | None,
     at: int | None,
     device: str,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Train a small GAN on a target and write what it does as a film.
@@ -59,7 +64,10 @@ def train(
     if points is not None:
         if toy is not None:
             raise ValueError("--toy and --points both name the target: leave one out")
-        toy = str(from_points(load_points(points)))
+        toy, told = target_of(points, columns, centre=centre)
+        click.echo(told, err=True)
+    elif columns is not None or centre:
+        raise ValueError("--columns and --centre belong to --points")
     given = {"toy": toy, "loss": loss, "steps": steps}
     wanted = {name: value for name, value in given.items() if value is not None} | dict(map(_field, fields))
     place = Path(film if film is not None else FILM)
@@ -86,9 +94,13 @@ def train(
         if at is not None:
             raise ValueError("--at belongs to --branch")
         many = seed_range(seeds) if seeds is not None else None
+        if seeds is not None and ":" not in seeds and many is not None and many.start > 1:
+            click.echo(f"--seeds {seeds} is one seed, number {seeds}; {seeds} seeds are --seeds 0:{seeds}.", err=True)
         wanted |= {} if many is None else {"seed": many.start, "seeds": len(many)}
         base = {"toy": "ring"} if preset is None else PRESETS[preset].config.model_dump()
         config = TrainConfig.build(base | wanted)
+    if resume is None:
+        free(film_paths(place, config), force, "--film")
     begin = time.monotonic()
     films = _with_progress(config, place, source, device, visible=sys.stderr.isatty() and not as_json)
     runs = [summary(done, path) for done, path in zip(films, film_paths(place, config), strict=True)]

@@ -299,4 +299,10 @@ def parse(text: str) -> toys.Toy:
         raise NotationError(f"the text is {len(text)} characters long, at most {longest} are read", longest)
     if not text.strip():
         raise NotationError("the text is empty: write a distribution such as N(0,1)", 0)
-    return _Parser(text).distribution()
+    try:
+        return _Parser(text).distribution()
+    except NotationError as error:
+        meant = toys.meant(text.strip())
+        if meant is None:
+            raise
+        raise NotationError(f"{text.strip()[:40]!r} is no distribution: is {meant} meant?", error.position) from None

@@ -28,12 +28,12 @@ _SEED = 20_140_610  # of the choice among too many points
 _BASE64 = re.compile(r"[A-Za-z0-9_-]*")
 
 
-def from_points(points: npt.ArrayLike) -> Sampler:
+def from_points(points: npt.ArrayLike, most: int = LIMIT) -> Sampler:
     """The empirical law of points (n,) or (n, 1) on the line, (n, 2) in the plane: draws with replacement.
 
     Each coordinate is rounded to one of 65,536 steps over its range; points that coincide weigh as many times. Their
-    order does not matter up to LIMIT points; of more a fixed random choice of LIMIT is kept. Raises ValueError unless
-    the points are finite numbers, lie within LARGEST of zero and are not all the same.
+    order does not matter up to `most` points; of more a fixed random choice of so many is kept. Raises ValueError
+    unless the points are finite numbers, lie within LARGEST of zero and are not all the same, and 2 <= most <= LIMIT.
 
     >>> from_points([0.0, 1.0, 1.0]).sample(4, np.random.default_rng(0)).tolist()
     [1.0, 1.0, 1.0, 0.0]
@@ -54,8 +54,10 @@ def from_points(points: npt.ArrayLike) -> Sampler:
         raise ValueError("points must be finite numbers")
     if np.max(np.abs(x)) > LARGEST:
         raise ValueError(f"points must lie within {LARGEST:g} of zero")
-    if len(x) > LIMIT:
-        x = x[np.random.default_rng(_SEED).choice(len(x), LIMIT, replace=False)]
+    if not 2 <= most <= LIMIT:
+        raise ValueError(f"from 2 to {LIMIT} points are kept, not {most}")
+    if len(x) > most:
+        x = x[np.random.default_rng(_SEED).choice(len(x), most, replace=False)]
     low, high = x.min(0), x.max(0)
     if np.max(high - low) < 1 / LARGEST:
         raise ValueError("at least two different points are needed: these lie all at one place")
@@ -65,6 +67,19 @@ def from_points(points: npt.ArrayLike) -> Sampler:
     codes = np.ascontiguousarray(codes[np.lexsort(codes.T[::-1])].T)
     text = base64.urlsafe_b64encode(zlib.compress(codes.tobytes(), 9)).rstrip(b"=").decode("ascii")
     return _law(codes, low, high, text)
+
+
+def centred(points: Array) -> Array:
+    """Points (n,) or (n, d) less their mean, over the root of the mean of their coordinates' variances.
+
+    One scale for all coordinates, so that the shape stays; points that are all the same are only moved.
+
+    >>> centred(np.array([[0.0, 1.0], [2.0, 1.0]])).round(3).tolist()
+    [[-1.414, 0.0], [1.414, 0.0]]
+    """
+    gap = points - points.mean(0)
+    scale = float(np.max(np.abs(gap))) or 1.0  # squares neither over- nor underflow
+    return gap / scale / (np.sqrt(np.mean((gap / scale) ** 2)) or 1.0)
 
 
 def decode(dim: float, bounds: list[float], text: str) -> Sampler:

@@ -4,6 +4,8 @@ Those with an exact density are mixtures of `gantoys.maths.distributions`; the o
 from and looked at but have no density here, so that no divergence is ever computed from a wrong one.
 """
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,6 +21,7 @@ from gantoys.maths.distributions import (
     normal,
     uniform,
 )
+from gantoys.maths.late import late
 from gantoys.maths.parameters import LARGEST
 
 Array = np.ndarray
@@ -234,3 +237,27 @@ TOYS = {
         ToyRow("scurve", "S curve", "one bent line", scurve, {"std": 0.08}),
     )
 }
+_CALLED = re.compile(r"(?P<count>\d+)[-_ ]?(?:gaussians?|normals?|modes?)|(?P<name>[a-z]+)[-_ ]?(?P<number>\d+)")
+
+
+def meant(text: str) -> str | None:
+    """The target that a word which is none may stand for, as it is written here; None where nothing is near.
+
+    >>> [meant(word) for word in ("8gaussians", "25gaussians", "ring8", "two_moons", "N(0,")]
+    ['ring(8)', 'grid(5)', 'ring(8)', 'moons', None]
+    """
+    word = text.lower()
+    found = _CALLED.fullmatch(word)
+    if found and found["count"]:
+        count = int(found["count"][:4])
+        side = math.isqrt(count)
+        return f"grid({side})" if side**2 == count and count > 8 else f"ring({count})" if count > 1 else "gaussian"
+    if found and found["name"] in TOYS and "(" not in word:
+        row = TOYS[found["name"]]
+        counted = isinstance(next(iter(row.defaults.values()), None), int)
+        return f"{row.key}({found['number'][:4]})" if counted else row.key
+    if not re.fullmatch(r"[a-z][a-z_ -]*", word):
+        return None
+    parts = [word, *re.split("[_ -]", word)]
+    near = [close for part in parts for close in late("difflib").get_close_matches(part, [*TOYS], 1, 0.7)]
+    return near[0] if near else None

@@ -4,36 +4,46 @@ A number alone says nothing: 0.0014 is the smallest reverse KL that 2,500 points
 and uniform noise covers 20 of 25 modes by the rule of most papers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gantoys.metrics.floors import far_apart, modes_mean, perfect_reports, reverse_kl_floor
+from gantoys.metrics.floors import far_apart, modes_mean, perfect_counts, reports_of, reverse_kl_floor, seen_counts
 from gantoys.metrics.inception import mode_probabilities
-from gantoys.metrics.modes import has_modes, mode_report, mode_rule
+from gantoys.metrics.modes import has_modes, mode_rule
 from gantoys.metrics.samples import points
+from gantoys.metrics.score import scores
 from gantoys.metrics.table import METRICS
 
 Array = np.ndarray
-LEVELS = (2.5, 97.5)
+SHARE = 0.95  # of the draws of a perfect generator that lie in its band: 19 of 20
+DRAWS, NOISE_DRAWS = 400, 100
+LEAST_DRAWS = 39  # of fewer not even the least and the greatest are so far out
 WIDEN = 1.2  # pure noise fills the target's box stretched by this factor about its middle
 MODE_METRICS = ("modes", "high_quality", "reverse_kl")
 _COUNT_DRAWS = 10_000  # draws of counts cost nothing
+_SEEN = 100  # points a point of the set, by which the chances of overlapping modes are told ...
+_LEAST_SEEN, _MOST_SEEN = 200_000, 4_000_000
 
 
 @dataclass(frozen=True)
 class Band:
-    """mean, and the band between the 2.5 % and 97.5 % quantiles of repeated draws. exact: the mean is a formula's, not
-    the draws', and may lie just outside a band of one value. draws: how many there
-    were. NaN where the metric is not defined."""
+    """mean, and the band that a fresh draw falls into 19 times of 20, or more often where it takes few values: from the
+    i-th least to the i-th greatest of R draws, i = floor((R + 1) / 40), which a further draw of a continuous law hits
+    with probability 1 - 2 i / (R + 1) (Wilks 1941). exact: the mean is a formula's, not the draws', and may lie just
+    outside a band of one value. draws: R. NaN where the metric is not defined."""
 
     mean: float
     low: float
     high: float
     exact: bool
     draws: int
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies in the band."""
+        return self.low <= value <= self.high
 
 
 # JS is 0, and a lower bound of it that holds 39 times of 40 reads 0 as often
@@ -58,37 +68,91 @@ def reference(
     n: int,
     rng: np.random.Generator,
     *,
-    draws: int = 100,
+    draws: int = DRAWS,
+    noise_draws: int | None = None,
     box: Sequence[Sequence[float]] | None = None,
     **knobs: Any,
 ) -> Reference:
-    """The band of a perfect generator and of pure noise by `metric`, a key of METRICS, with n real and n fake points.
-
-    target: a law with `sample(n, rng)`, or a function (n, rng) -> points (n, d); metrics of modes and the inception
-    score (of the exact classifier of modes) need a mixture of normals. Each of `draws` draws takes fresh real points
-    too. Noise is uniform on `noise_box(target)` or on `box`. knobs go to the metric: rule=, k=, bandwidth=.
-    For modes that lie far apart the perfect generator's mean is exact, and its band is of 10,000 draws of counts.
-    The same state of `rng` gives the same numbers. Raises ValueError for an unknown metric, n < 1, draws < 2, a target
-    that does not fit, and as the metric does.
-    """
+    """`references` of one metric. knobs go to it: rule=, k=, bandwidth=."""
     if metric not in METRICS:
         raise ValueError(f"unknown metric {metric!r}: known are {', '.join(METRICS)}")
     if METRICS[metric].needs == "mixture":
-        return mode_references(target, n, rng, draws=draws, box=box, **knobs)[metric]
-    row, sampler = METRICS[metric], _checked(target, n, draws)
-    if row.needs == "probabilities" and not has_modes(target):
-        raise ValueError(f"classes are the modes of a mixture of normals, which {target} is not")
+        return mode_references(target, n, rng, box=box, **knobs)[metric]
+    given = {metric: knobs}
+    return references([metric], target, n, rng, draws=draws, noise_draws=noise_draws, box=box, knobs=given)[metric]
+
+
+def references(
+    metrics: Sequence[str],
+    target: Any,
+    n: int,
+    rng: np.random.Generator,
+    *,
+    draws: int = DRAWS,
+    noise_draws: int | None = None,
+    box: Sequence[Sequence[float]] | None = None,
+    knobs: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Reference]:
+    """The bands of a perfect generator and of pure noise by `metrics`, keys of METRICS, with n real and n fake points.
+
+    target: a law with `sample(n, rng)`, or a function (n, rng) -> points (n, d); metrics of modes and the inception
+    score (of the exact classifier of modes) need a mixture of normals. Each draw takes fresh real points too, and all
+    metrics look at the same points; of noise there are `noise_draws` draws (default: NOISE_DRAWS, or as many as of the
+    perfect generator where those are fewer). Noise is uniform on `noise_box(target)` or on `box`. knobs: by metric.
+    For modes that lie far apart the perfect generator's mean is exact; bands of modes are of 10,000 draws of counts.
+    The same state of `rng` gives the same numbers. Raises ValueError for an unknown metric, n < 1, fewer draws than
+    LEAST_DRAWS, a target that does not fit, and where a metric can be told of no draw at all.
+    """
+    for key in metrics:
+        if key not in METRICS:
+            raise ValueError(f"unknown metric {key!r}: known are {', '.join(METRICS)}")
+    sampler = _checked(target, n, draws)
     edges = noise_box(target, n, rng) if box is None else _box(box)
+    given = knobs or {}
+    found: dict[str, Reference] = {}
+    counted = [key for key in metrics if METRICS[key].needs == "mixture"]
+    for key in counted:
+        if key not in found:
+            rule = dict(given.get(key, {}))
+            both = mode_references(target, n, rng, box=edges, **rule)
+            found |= {k: both[k] for k in counted if given.get(k, {}) == rule}
+    rest = [key for key in metrics if key not in found]
+    if rest:
+        noisy = min(draws, NOISE_DRAWS) if noise_draws is None else noise_draws
+        perfect = bands_of(rest, lambda: (sampler(n, rng), sampler(n, rng)), draws, rng, given, target)
+        noise = bands_of(rest, lambda: (sampler(n, rng), uniform_noise(n, edges, rng)), noisy, rng, given, target)
+        found |= {key: Reference(key, n, perfect[key], noise[key], edges) for key in rest}
+    return {key: found[key] for key in metrics}
 
-    def score(fake: Array) -> float:
-        extra = {**knobs, "rng": rng} if row.random else knobs
-        if row.needs == "probabilities":
-            return row.function(mode_probabilities(fake, target), **extra)
-        return row.function(sampler(n, rng), fake, **extra)
 
-    perfect = _band([score(sampler(n, rng)) for _ in range(draws)])
-    noise = _band([score(uniform_noise(n, edges, rng)) for _ in range(draws)])
-    return Reference(metric, n, perfect, noise, edges)
+def bands_of(
+    metrics: Sequence[str],
+    draw: Callable[[], tuple[Array, Array]],
+    draws: int,
+    rng: np.random.Generator,
+    knobs: Mapping[str, Mapping[str, Any]] | None = None,
+    target: Any = None,
+) -> dict[str, Band]:
+    """The band of each metric over `draws` pairs of sets, draw() -> (real, fake); the mean alone of too few draws.
+
+    Raises ValueError where no metric can be told of the first pair. target: the law whose modes are the classes of the
+    inception score.
+    """
+    given = knobs or {}
+    rows: list[dict[str, float]] = []
+    of_points = [key for key in metrics if METRICS[key].needs == "samples"]
+    for _ in range(draws):
+        real, fake = draw()
+        found = scores(real, fake, of_points, given, seed=int(rng.integers(2**32)))
+        lost = [scored.note for scored in found.values() if np.isnan(scored.value)]
+        if not rows and lost and len(lost) == len(metrics):
+            raise ValueError(lost[0])
+        values = {key: scored.value for key, scored in found.items()}
+        for key in metrics:
+            if key not in values:
+                values[key] = METRICS[key].function(mode_probabilities(fake, target), **given.get(key, {}))
+        rows.append(values)
+    return {key: _band([row[key] for row in rows]) for key in metrics}
 
 
 def mode_references(
@@ -97,16 +161,21 @@ def mode_references(
     rng: np.random.Generator,
     *,
     rule: str = "gantoys",
-    draws: int = 100,
     box: Sequence[Sequence[float]] | None = None,
 ) -> dict[str, Reference]:
-    """`reference` of modes, high_quality and reverse_kl from the same draws, by one rule of MODE_RULES."""
-    row, sampler = mode_rule(rule), _checked(target, n, draws)
+    """`reference` of modes, high_quality and reverse_kl from the same draws, by one rule of MODE_RULES.
+
+    A draw is one of counts: of n points each falls near a mode, into its reach or nowhere with chances that are known
+    where the modes lie far apart. Else, and for noise, they are told by a hundred times as many points as the set has,
+    200,000 at least and 4,000,000 at most, and what so many leave open goes into the band.
+    """
+    row, sampler = mode_rule(rule), _checked(target, n)
     if not has_modes(target):
         raise ValueError(f"modes are counted for mixtures of normals on the line or in the plane, not for {target}")
     edges = noise_box(target, n, rng) if box is None else _box(box)
     if len(edges) != target.dim:
         raise ValueError(f"the box of noise needs {target.dim} pairs for {target}, got {len(edges)}")
+    seen = int(np.clip(_SEEN * n, _LEAST_SEEN, _MOST_SEEN))
     exact: dict[str, float] = {}
     if far_apart(target):
         quality = row.quality(target.dim)
@@ -116,21 +185,14 @@ def mode_references(
             "high_quality": quality,
             "reverse_kl": reverse_kl_floor(n, target.weights, tallied),
         }
-        perfect = perfect_reports(n, target, row, rng, _COUNT_DRAWS)
+        counts = perfect_counts(n, target, row, rng, _COUNT_DRAWS)
     else:
-        perfect = _reports(draws, lambda: sampler(n, rng), target, rule)
-    noise = _reports(draws, lambda: uniform_noise(n, edges, rng), target, rule)
+        counts = seen_counts(n, target, row, lambda m: sampler(m, rng), seen, rng, _COUNT_DRAWS)
+    perfect = reports_of(n, counts, target, row)
+    counts = seen_counts(n, target, row, lambda m: uniform_noise(m, edges, rng), seen, rng, _COUNT_DRAWS)
+    noise = reports_of(n, counts, target, row)
     return {
         key: Reference(key, n, _band(perfect[key], exact.get(key)), _band(noise[key]), edges) for key in MODE_METRICS
-    }
-
-
-def _reports(draws: int, draw: Callable[[], Array], target: Any, rule: str) -> dict[str, Array]:
-    reports = [mode_report(draw(), target, rule) for _ in range(draws)]
-    return {
-        "modes": np.array([r.modes for r in reports], float),
-        "high_quality": np.array([r.quality for r in reports]),
-        "reverse_kl": np.array([r.reverse_kl for r in reports]),
     }
 
 
@@ -159,11 +221,11 @@ def _box(box: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
     return tuple((float(low), float(high)) for low, high in edges)
 
 
-def _checked(target: Any, n: int, draws: int) -> Callable[[int, np.random.Generator], Array]:
+def _checked(target: Any, n: int, draws: int = DRAWS) -> Callable[[int, np.random.Generator], Array]:
     if n != int(n) or n < 1:
         raise ValueError(f"a reference needs a whole number of points from 1 on, got {n}")
-    if draws < 2:
-        raise ValueError(f"a band needs at least 2 draws, got {draws}")
+    if draws < LEAST_DRAWS:
+        raise ValueError(f"a band needs at least {LEAST_DRAWS} draws, got {draws}")
     return _sampler(target)
 
 
@@ -175,9 +237,13 @@ def _sampler(target: Any) -> Callable[[int, np.random.Generator], Array]:
 
 
 def _band(values: Array | list[float], exact: float | None = None) -> Band:
-    x = np.asarray(values, float)
-    x = x[~np.isnan(x)]
+    x = np.sort(np.asarray(values, float))  # NaN go last
+    x = x[: len(x) - int(np.sum(np.isnan(x)))]
+    nan = float("nan")
     if not len(x):
-        return Band(float("nan"), float("nan"), float("nan"), False, 0)
-    low, high = np.percentile(x, LEVELS)
-    return Band(float(np.mean(x)) if exact is None else exact, float(low), float(high), exact is not None, len(x))
+        return Band(nan, nan, nan, False, 0)
+    mean = float(np.mean(x)) if exact is None else exact
+    if len(x) < LEAST_DRAWS:
+        return Band(mean, nan, nan, exact is not None, len(x))
+    out = int((len(x) + 1) * (1 - SHARE) / 2 + 1e-9)
+    return Band(mean, float(x[out - 1]), float(x[-out]), exact is not None, len(x))

@@ -4,13 +4,16 @@ Then each of n points falls near mode k with probability w_k q and belongs to it
 w_k (1 - q), q = `ModeRule.quality`: everything follows from a multinomial law, without drawing a point.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import special
 
 from gantoys.maths.distributions import Mixture1D, Mixture2D
-from gantoys.metrics.modes import ModeRule, reverse_kl
+from gantoys.metrics.modes import ModeRule, placed_points, reverse_kl
 
 Array = np.ndarray
+_DRAWN = 200_000  # points drawn at a time
 _APART = 12.0  # in standard deviations of the widest mode: of a billion points 2 K are nearer to another mode's centre
 _REACH = 12.0  # standard deviations of a count that are summed over: the rest is below 1e-30
 _LEVELS = 65  # numbers of good points at which the floor is computed: between them it is straight to nine digits
@@ -69,17 +72,49 @@ def modes_mean(n: int, mixture: Mixture1D | Mixture2D, rule: ModeRule) -> float:
     return float(np.sum(np.where(need > n, 0.0, special.bdtrc(np.minimum(need, n) - 1, n, p))))
 
 
-def perfect_reports(
+def perfect_counts(
     n: int, mixture: Mixture1D | Mixture2D, rule: ModeRule, rng: np.random.Generator, draws: int
-) -> dict[str, Array]:
-    """Modes, high-quality share and reverse KL of `draws` perfect generators with n points each, shape (draws,)."""
+) -> Array:
+    """How many of n points of a perfect generator are good, and how many only belong, to each mode: (draws, 2, K)."""
     q = rule.quality(mixture.dim)
     weights = mixture.weights / mixture.weights.sum()
     counts = rng.multinomial(n, np.concatenate([weights * q, weights * (1 - q)]), size=draws)
-    good = counts[:, : len(weights)]
-    tallied = good if rule.histogram == "good" else good + counts[:, len(weights) :]
+    return counts.reshape(draws, 2, -1)
+
+
+def seen_counts(
+    n: int,
+    mixture: Mixture1D | Mixture2D,
+    rule: ModeRule,
+    draw: Callable[[int], Array],
+    seen: int,
+    rng: np.random.Generator,
+    draws: int,
+) -> Array:
+    """The same for any generator, draw(m) -> m points: its chances are told by `seen` points.
+
+    What so many leave open about the chances is drawn too (by Dirichlet's law), so that a band of the counts is no
+    narrower than what fresh points do.
+    """
+    k = len(mixture.weights)
+    tally = np.zeros(2 * k + 1, int)
+    for start in range(0, seen, _DRAWN):
+        x = draw(min(_DRAWN, seen - start)).reshape(-1, mixture.dim)
+        nearest, good, placed = placed_points(x, mixture, rule)
+        tally[:k] += np.bincount(nearest[good], minlength=k)
+        tally[k : 2 * k] += np.bincount(nearest[placed & ~good], minlength=k)
+    tally[-1] = seen - tally.sum()
+    met = tally > 0
+    counts = np.zeros((draws, len(tally)), int)
+    counts[:, met] = rng.multinomial(n, rng.dirichlet(tally[met], draws))
+    return counts[:, :-1].reshape(draws, 2, k)
+
+
+def reports_of(n: int, counts: Array, mixture: Mixture1D | Mixture2D, rule: ModeRule) -> dict[str, Array]:
+    """Modes, high-quality share and reverse KL of each draw of counts (draws, 2, K) of n points, shape (draws,)."""
+    good, belongs = counts[:, 0], counts.sum(axis=1)
     return {
         "modes": np.sum(good >= rule.need(n, mixture.weights, mixture.dim), axis=1).astype(float),
         "high_quality": good.sum(axis=1) / n,
-        "reverse_kl": reverse_kl(tallied, mixture.weights),
+        "reverse_kl": reverse_kl(good if rule.histogram == "good" else belongs, mixture.weights),
     }

@@ -4,16 +4,19 @@ MMD^2(p, q) = E k(x, x') + E k(y, y') - 2 E k(x, y), x, x' from p and y, y' from
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from gantoys.maths.distributions import Mixture1D, Mixture2D
 from gantoys.maths.late import late
 from gantoys.metrics.modes import has_modes
-from gantoys.metrics.samples import blocks, check_pairs, pair, thinned
+from gantoys.metrics.samples import Scored, blocks, check_pairs, pair, thinned
 
 Array = np.ndarray
 SUBSETS, SUBSET_SIZE = 50, 1000
+_UNBIASED = "it is right on average, and so may fall below 0 where the two sets are alike"
+_CACHED = 20_000  # numbers of a block: what is computed from it again and again stays near the processor
 _MEDIAN_POINTS = 1000  # of each set, from which the median distance is taken
 
 
@@ -47,13 +50,15 @@ def mmd2(real: Array, fake: Array, *, bandwidth: float | None = None, biased: bo
     for count in (len(real), len(fake)):
         check_pairs(count, max(len(real), len(fake)))
     cdist = late("scipy.spatial.distance").cdist
-    return _statistic(real, fake, lambda x, y: np.exp(-0.5 * cdist(x / s, y / s, "sqeuclidean")), biased)
+
+    # distances before they are scaled: far from the origin a quotient would lose the digits that tell points apart
+    return _statistic(real, fake, lambda x, y: np.exp(-0.5 * (cdist(x, y) / s) ** 2), biased)
 
 
 def _statistic(real: Array, fake: Array, kernel: Callable[[Array, Array], Array], biased: bool) -> float:
     def mean(x: Array, y: Array, *, same: bool) -> float:
         total, pairs = 0.0, len(x) * len(y)
-        for part in blocks(len(x), len(y)):
+        for part in blocks(len(x), len(y), _CACHED):
             block = kernel(x[part], y)
             total += float(np.sum(block))
             if same and not biased:
@@ -110,18 +115,53 @@ def kid(
     points. Binkowski et al. 2018 (KID), for points that are features of images.
     Raises ValueError unless n, m >= 2, subsets >= 1 and size >= 2.
     """
+    return _kid(real, fake, rng, subsets, size)[0]
+
+
+def kid_scored(real: Array, fake: Array, **knobs: Any) -> dict[str, Scored]:
+    """`kid` with the standard error of its mean over the subsets: None where the sets are taken whole."""
+    value, error = _kid(real, fake, knobs["rng"], knobs.get("subsets", SUBSETS), knobs.get("size", SUBSET_SIZE))
+    return {"kid": Scored(value, error, _UNBIASED if value < 0 else "")}
+
+
+def mmd2_scored(real: Array, fake: Array, **knobs: Any) -> dict[str, Scored]:
+    """`mmd2`, and what a negative value means."""
+    value = mmd2(real, fake, **knobs)
+    return {"mmd2": Scored(value, None, _UNBIASED if value < 0 else "")}
+
+
+def _kid(real: Array, fake: Array, rng: np.random.Generator, subsets: int, size: int) -> tuple[float, float | None]:
     real, fake = pair(real, fake, least=2)
     if subsets < 1 or size < 2:
         raise ValueError(f"the kernel distance needs subsets >= 1 and size >= 2, got {subsets} and {size}")
     taken = min(size, len(real), len(fake))
+    # the differences from a place between the points are exact, or nearly so
+    centre = (real.mean(axis=0) + fake.mean(axis=0)) / 2
+    kernel = _cubic(centre)
+    real, fake = real - centre, fake - centre
     if taken == len(real) == len(fake):
-        return _statistic(real, fake, _cubic, biased=False)
+        return _statistic(real, fake, kernel, biased=False), None
     values = []
     for _ in range(subsets):
         x, y = (part[rng.choice(len(part), taken, replace=False)] for part in (real, fake))
-        values.append(_statistic(x, y, _cubic, biased=False))
-    return float(np.mean(values))
+        values.append(_statistic(x, y, kernel, biased=False))
+    error = float(np.std(values, ddof=1) / np.sqrt(subsets)) if subsets > 1 else None
+    return float(np.mean(values)), error
 
 
-def _cubic(x: Array, y: Array) -> Array:
-    return (x @ y.T / x.shape[1] + 1) ** 3
+def _cubic(centre: Array) -> Callable[[Array, Array], Array]:
+    """(x.y / d + 1)^3 as a function of u = x - c and v = y - c, less what depends on one of them alone.
+
+    With a = 1 + c.c/d, p = c.u/d, r = c.v/d, q = u.v/d it is ((a + p + r) + q)^3. Terms of u alone and of v alone
+    cancel in MMD^2 whatever the points are, but not their rounding: far from the origin they are larger than what
+    remains by many orders. What is left is 6 a p r + 3 p r (p + r) + 3 s^2 q + 3 s q^2 + q^3 with s = a + p + r.
+    """
+    d = len(centre)
+    a = 1 + float(centre @ centre) / d
+
+    def kernel(u: Array, v: Array) -> Array:
+        p, r, q = (u @ centre / d)[:, None], (v @ centre / d)[None, :], u @ v.T / d
+        s = a + p + r
+        return 3 * p * r * (2 * a + p + r) + q * (3 * s * s + q * (3 * s + q))
+
+    return kernel

@@ -168,7 +168,7 @@ def mode_report(samples: Array, mixture: object, rule: str = "gantoys") -> ModeR
     k = len(mixture.weights)
     counts, tallied = np.zeros(k, int), np.zeros(k, int)
     for part in blocks(len(x), 64):
-        nearest, good, placed = _placed(x[part], mixture, row)
+        nearest, good, placed = placed_points(x[part], mixture, row)
         counts += np.bincount(nearest[good], minlength=k)
         tallied += np.bincount(nearest[placed], minlength=k)
     covered = counts >= row.need(len(x), mixture.weights, mixture.dim)
@@ -177,7 +177,7 @@ def mode_report(samples: Array, mixture: object, rule: str = "gantoys") -> ModeR
     return ModeReport(counts, covered, quality, len(x), histogram, mixture.weights, rule)
 
 
-def _placed(x: Array, mixture: Mixture1D | Mixture2D, rule: ModeRule) -> tuple[Array, Array, Array]:
+def placed_points(x: Array, mixture: Mixture1D | Mixture2D, rule: ModeRule) -> tuple[Array, Array, Array]:
     """Of points (n, d): the nearest mode, whether the point is good, whether it belongs to a mode at all."""
     finite = np.all(np.isfinite(x), axis=1)
     columns = np.where(finite[:, None], x, 0.0).T

@@ -6,11 +6,12 @@ dimensions it ranks models wrongly (Theis et al. 2016).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from gantoys.maths.late import late
-from gantoys.metrics.samples import blocks, check_pairs, pair, points
+from gantoys.metrics.samples import Scored, blocks, check_pairs, pair, points
 
 Array = np.ndarray
 SIGMAS = tuple(float(s) for s in np.logspace(-1, 0, 10))  # the grid of the published code, for pixels in [0, 1]
@@ -71,6 +72,13 @@ def parzen(
         raise ValueError(f"a Parzen window needs at least 2 real points to score, got {len(test)}")
     scores = parzen_log_density(test, fake, sigma)
     return Parzen(float(scores.mean()), float(scores.std(ddof=0) / np.sqrt(len(scores))), float(sigma), len(scores))
+
+
+def parzen_scored(real: Array, fake: Array, **knobs: Any) -> dict[str, Scored]:
+    """The mean of `parzen` with its standard error, and the width that was taken."""
+    found = parzen(real, fake, **knobs)
+    note = f"a window of width {found.sigma:.3g}, {found.n:,} real points scored"
+    return {"parzen": Scored(found.mean, found.standard_error, note)}
 
 
 def _width(sigma: float) -> float:

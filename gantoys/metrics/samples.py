@@ -1,6 +1,7 @@
-"""What all metrics ask of their points: shape, finite numbers, and not too many pairs at once."""
+"""What all metrics ask of their points (shape, finite numbers, not too many pairs at once), and what they give back."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,6 +9,16 @@ Array = np.ndarray
 LARGEST = 1e50  # the kernel of degree three of products of two coordinates stays finite
 MAX_PAIRS = 400_000_000  # some seconds of one core
 _BLOCK = 2_000_000  # numbers held at once, 16 MB
+
+
+@dataclass(frozen=True)
+class Scored:
+    """value: NaN where it cannot be told. error: how far off it may be by the way of computing it alone (lines,
+    subsets, bounds), or a standard error; None where there is none. note: what to know about it, or empty."""
+
+    value: float
+    error: float | None = None
+    note: str = ""
 
 
 def points(x: Array, name: str, least: int = 1) -> Array:
@@ -38,7 +49,7 @@ def pair(real: Array, fake: Array, least: int = 1) -> tuple[Array, Array]:
     real, fake = points(real, "real points", least), points(fake, "generated points", least)
     if real.shape[1] != fake.shape[1]:
         raise ValueError(
-            f"real and generated points must have one dimension, got {real.shape[1]} and {fake.shape[1]} coordinates"
+            f"real and generated points must have equally many coordinates, got {real.shape[1]} and {fake.shape[1]}"
         )
     return real, fake
 
@@ -49,9 +60,9 @@ def check_pairs(n: int, m: int) -> None:
         raise ValueError(f"{n} x {m} pairs of points are too many: at most {MAX_PAIRS} are compared, take fewer points")
 
 
-def blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Slices of the rows such that a block of rows x columns stays small in memory."""
-    step = max(1, _BLOCK // max(1, columns))
+def blocks(rows: int, columns: int, most: int = _BLOCK) -> Iterator[slice]:
+    """Slices of the rows such that a block of rows x columns stays small in memory: of `most` numbers, or one row."""
+    step = max(1, most // max(1, columns))
     return (slice(start, start + step) for start in range(0, rows, step))
 
 

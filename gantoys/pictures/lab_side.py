@@ -7,18 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from gantoys.metrics import METRICS
+from gantoys.metrics import Reference
+from gantoys.metrics.score import scores
 from gantoys.pictures.film_parts import Showing
 from gantoys.pictures.lab_frames import each
-from gantoys.pictures.lab_metrics import band
 from gantoys.pictures.lab_modes import mode_numbers, modes_panels
+from gantoys.runs.film import Film
+from gantoys.service.bands import bands
 from gantoys.stage.channels import Layer
 from gantoys.stage.layers import Area
 from gantoys.stage.scene import Axis, Panel, Readout, Scene, Swept
 
 Array = np.ndarray
 POINTS, MOST_SCORED = 200, 101  # points of a picture; pictures that are scored before the first is shown
+KEYS = ("precision", "recall", "sliced_w2_squared")
 _GREY = "grey: 19 of 20 perfect generators"
+_LATER, _NEVER = "perfect generators: in some seconds", "perfect generators: not known"
 Panels = tuple[tuple[Panel, ...], tuple[Readout, ...]]
 
 
@@ -35,24 +39,31 @@ def beside(scene: Scene, showing: Showing, view: str) -> Scene:
     return replace(scene, panels=(*left, first, *panels[1:]), readouts=(*kept[:place], *more, *kept[place:]))
 
 
+def awaited(film: Film | None, below: str) -> bool:
+    """Whether the charts still lack the bands of perfect generators, which then come within some seconds."""
+    return below == "metrics" and film is not None and len(film) > 0 and _bands(film) is None
+
+
 def _metrics(showing: Showing, rows: int) -> Panels:
     """Precision and recall above, the sliced Wasserstein distance below, each with what a perfect generator scores."""
-    precision, recall, distance = (_scores(showing, key) for key in ("precision", "recall", "sliced_w2_squared"))
+    figures, known = _scores(showing), _bands(showing.film)
+    precision, recall, distance = (figures[key] for key in KEYS)
     upper = (
-        *_band(showing, "precision"),
-        *_band(showing, "recall"),
+        *_band(showing, known, "precision"),
+        *_band(showing, known, "recall"),
         showing.curve(precision, "disc", "precision"),
         showing.curve(recall, "fake", "recall"),
     )
-    low, high = band("sliced_w2_squared", showing.film.config.toy, POINTS)
-    top = max(float(np.percentile(distance, 98)), 2 * high)
+    far = known["sliced_w2_squared"].perfect if known else None
+    top = max(float(np.percentile(distance, 98)), 2 * far.high if far is not None else 0.0) or 1.0
     lower = (
-        *_band(showing, "sliced_w2_squared"),
+        *_band(showing, known, "sliced_w2_squared"),
         showing.curve(distance, "fake", "sliced *W*_{2}^{2}"),
     )
+    grey = _GREY if known else _LATER if known is None else _NEVER
     panels = (
-        showing.over_steps(Axis(0, 1.08, f"precision, recall · {_GREY}", ticks=(0, 0.5, 1)), upper),
-        showing.over_steps(Axis(min(0.0, low), 1.1 * top, f"distance · {_GREY}"), lower, row=1, rows=max(1, rows - 1)),
+        showing.over_steps(Axis(0, 1.08, f"precision, recall · {grey}", ticks=(0, 0.5, 1)), upper),
+        showing.over_steps(Axis(0.0, 1.1 * top, f"distance · {grey}"), lower, row=1, rows=max(1, rows - 1)),
     )
     told = (
         _number(showing, "precision", "precision", precision, "disc", 2),
@@ -62,31 +73,40 @@ def _metrics(showing: Showing, rows: int) -> Panels:
     return panels, told
 
 
-def _scores(showing: Showing, key: str) -> Array:
-    """A metric of each picture (K,), from the first POINTS generated and real points.
+def _points(film: Film) -> int:
+    return min(POINTS, film.samples.shape[1], len(film.real))
+
+
+def _scores(showing: Showing) -> dict[str, Array]:
+    """The metrics of KEYS of each picture (K,), from the first POINTS generated and real points.
 
     Of a long film every second, fourth, ... picture is scored, and its score stands until the next one's.
     """
     film = showing.film
-    real, row = film.real[:POINTS].astype(float), METRICS[key]
+    real = film.real[: _points(film)].astype(float)
 
-    def score(points: Array) -> float:
-        # the same random lines for each picture
-        extra = {"rng": np.random.default_rng(0)} if row.random else {}
-        return float(row.function(real, points[:POINTS].astype(float), **extra))
+    def score(points: Array) -> list[float]:
+        found = scores(real, points[: len(real)].astype(float), KEYS)
+        return [found[key].value for key in KEYS]
 
     stride = 1
     while len(film) > MOST_SCORED * stride:
         stride *= 2  # so that a film that grows keeps most of what was scored
-    scored = np.array(each(replace(film, samples=film.samples[::stride]), key, score), float)
-    return scored[np.arange(len(film)) // stride]
+    scored = np.array(each(replace(film, samples=film.samples[::stride]), "metrics", score), float)
+    return dict(zip(KEYS, scored[np.arange(len(film)) // stride].T, strict=True))
 
 
-def _band(showing: Showing, key: str) -> tuple[Layer, ...]:
-    """Where 19 of 20 perfect generators score with so many points."""
-    low, high = band(key, showing.film.config.toy, POINTS)
+def _bands(film: Film) -> dict[str, Reference] | None:
+    return bands().find(film.config.toy, _points(film), KEYS)
+
+
+def _band(showing: Showing, known: dict[str, Reference] | None, key: str) -> tuple[Layer, ...]:
+    """Where 19 of 20 perfect generators score with so many points, as far as that is known."""
+    if not known:
+        return ()
+    perfect = known[key].perfect
     x = np.array([0.0, float(showing.film.config.steps)])
-    return (Area(x=x, y=np.full(2, high), base=np.full(2, low), role="theory", opacity=0.28),)
+    return (Area(x=x, y=np.full(2, perfect.high), base=np.full(2, perfect.low), role="theory", opacity=0.28),)
 
 
 def _number(showing: Showing, key: str, label: str, values: Array, role: str, digits: int) -> Readout:

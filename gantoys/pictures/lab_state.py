@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from gantoys.maths.notation import parse
 from gantoys.maths.points import from_points
 from gantoys.pictures.state import State
 from gantoys.runs import limits
@@ -20,7 +19,8 @@ from gantoys.service.measures import usual_seconds
 from gantoys.shared import shared
 
 LONGEST_RUN = 3_500  # characters of a run in the link, which holds at most `gantoys.pictures.state.MAX_QUERY`
-LONGEST_TARGET, POINTS_IN_LINK = 3_000, 500
+LONGEST_TARGET = 3_000
+KEPT_POINTS = (limits.POINTS, 2_000, 1_000, 500)  # of a target; the text of 500 always fits
 PICTURES_PER_SECOND = 19  # of `usual_seconds`, which is rather long; recording takes about a seventh of the time then
 _PLAIN = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|null")
 
@@ -60,23 +60,16 @@ def read_run(text: str) -> TrainConfig:
     return TrainConfig.build(values | ({"changes": changes} if changes else {}))
 
 
-def fitting(notation: str) -> str:
-    """The notation of a target, or, where it lists more points than a link can hold, of some drawn from them.
+def fitting(points: np.ndarray) -> tuple[str, int]:
+    """The notation of the law of points (n,) or (n, 2), and how many of them it holds: as many as a link can.
 
-    Raises ValueError with one sentence when the notation cannot be read.
+    Of more a fixed random choice is kept. Raises ValueError with one sentence for points that no run can learn.
     """
-    if len(notation) <= LONGEST_TARGET:
-        return notation
-    points = np.asarray(parse(notation).sample(POINTS_IN_LINK, np.random.default_rng(0)))
-    return str(from_points(points))
-
-
-def thinned(notation: str) -> tuple[int, int] | None:
-    """How many points a list of points holds and how many of them `fitting` keeps; None where it keeps them all."""
-    if len(notation) <= LONGEST_TARGET:
-        return None
-    count = re.search(r"\(([\d,]+) of them\)", getattr(parse(notation), "name", ""))
-    return (int(count[1].replace(",", "")), POINTS_IN_LINK) if count else None
+    for most in KEPT_POINTS:
+        notation = str(from_points(points, most))
+        if len(notation) <= LONGEST_TARGET:
+            break
+    return notation, min(len(points), most)
 
 
 def _text(value: Any) -> str:

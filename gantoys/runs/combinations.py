@@ -39,6 +39,11 @@ def combinations(config: TrainConfig) -> Iterator[tuple[bool, str]]:
         "eigenvalues are those of a field that forgets its past and looks at no future: they go with neither unrolled "
         "nor historical_averaging",
     )
+    yield c.batch_norm and not c.layers, "batch_norm is of G's hidden layers: with layers 0 there are none"
+    yield (
+        c.maxout > 0 and not c.hidden_d,
+        "maxout is of D's hidden layers: with layers_d 0, or layers 0 where that is not set, there are none",
+    )
     yield not c.d_steps and not c.g_steps, "d_steps and g_steps are both 0: nobody would move"
     yield (
         c.order == "simultaneous" and (c.d_steps, c.g_steps) != (1, 1),

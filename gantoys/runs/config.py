@@ -180,6 +180,11 @@ class TrainConfig(FilmFields, RemedyFields, OptimiserFields, NetworkFields, Game
         return _target(self.fake_law) if self.fake_law else None
 
     @property
+    def hidden_d(self) -> int:
+        """Hidden layers of D."""
+        return self.layers if self.layers_d is None else self.layers_d
+
+    @property
     def fake_dim(self) -> int:
         """The dimension of generated points."""
         return _target(self.fake_law or self.toy).dim

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 def weights(config: TrainConfig) -> tuple[int, int]:
     """How many numbers the matrices of G and of D hold: multiplications for one point of G, and for one pack of D."""
     c, dim = config, config.dim
-    g = c.width * (c.noise_dim + dim) + c.width**2 * (c.layers - 1)
-    width, layers, pieces = c.width_d or c.width, c.layers_d or c.layers, max(1, c.maxout)
-    features = width + c.minibatch_kernels + c.minibatch_std
-    d = pieces * (width * c.pac * dim + width**2 * (layers - 1)) + features
+    g = c.width * (c.noise_dim + dim) + c.width**2 * (c.layers - 1) if c.layers else c.noise_dim * dim
+    layers = c.hidden_d
+    width = (c.width_d or c.width) if layers else c.pac * dim
+    d = width + c.minibatch_kernels + c.minibatch_std
+    if layers:
+        d += max(1, c.maxout) * (width * c.pac * dim + width**2 * (layers - 1))
     return g, d + width * c.minibatch_kernels * c.minibatch_dims
 
 

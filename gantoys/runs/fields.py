@@ -111,7 +111,11 @@ class NetworkFields(Group):
         description="Units of each hidden layer of G, and of D if not set there.",
     )
     layers: int = Field(
-        2, ge=1, le=limits.LAYERS, title="Layers", description="Hidden layers of G, and of D if not set there."
+        2,
+        ge=0,
+        le=limits.LAYERS,
+        title="Layers",
+        description="Hidden layers of G, and of D if not set there; 0: linear.",
     )
     activation: Activation = Field(
         "leaky-relu", title="Activation", description="What follows each hidden layer; leaky-relu has slope 0.2."
@@ -120,7 +124,7 @@ class NetworkFields(Group):
         None, ge=1, le=limits.WIDTH, title="Width of D", description="Units of each hidden layer of D; none: as in G."
     )
     layers_d: int | None = Field(
-        None, ge=1, le=limits.LAYERS, title="Layers of D", description="Hidden layers of D; none: as in G."
+        None, ge=0, le=limits.LAYERS, title="Layers of D", description="Hidden layers of D; none: as in G."
     )
     activation_d: Activation | None = Field(
         None, title="Activation of D", description="What follows each hidden layer of D; none: as in G."

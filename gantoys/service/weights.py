@@ -84,7 +84,7 @@ def layout(config: TrainConfig, player: str) -> tuple[tuple[str, int, int], ...]
     compared = c.minibatch_kernels * c.minibatch_dims
     return tuple(
         _layers(
-            c.pac * c.dim, c.width_d or c.width, c.layers_d or c.layers, 1,
+            c.pac * c.dim, c.width_d or c.width, c.hidden_d, 1,
             pieces=c.maxout, compared=compared, extra=c.minibatch_kernels + c.minibatch_std,
         )
     )  # fmt: skip
@@ -109,9 +109,10 @@ def _layers(
             yield f"beta{k}", 1, width
         else:
             yield f"b{k}", 1, units
+    last = width if hidden else inputs
     if compared:
-        yield "kernels", width, compared
-    yield f"w{hidden}", width + extra, outputs
+        yield "kernels", last, compared
+    yield f"w{hidden}", last + extra, outputs
     yield f"b{hidden}", 1, outputs
 
 

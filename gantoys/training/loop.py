@@ -47,9 +47,10 @@ def train(
     seed ended. Raises ValueError for a state of another run or a device that is not there.
     """
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"the device {device!r} cannot be used: {str(error).splitlines()[0][:120]}") from None
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError):
+        why = "there is none on this machine, or this build of torch does not know it"
+        raise ValueError(f"the device {device[:40]!r} cannot be used: {why}; cpu always works") from None
     run = _Run(config, members, device)
     if start is not None:
         run.restore(start)

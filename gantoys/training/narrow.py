@@ -120,7 +120,7 @@ def covers(network: Network, like: Tensor) -> bool:
     suits = (
         network.plain
         and network.activation in ("relu", "leaky-relu")
-        and network.hidden + 1 <= LAYERS
+        and 1 < network.hidden + 1 <= LAYERS
         and network.width <= WIDTH
         and network.width % LANES == 0
         and max(network.inputs, network.outputs) <= network.width

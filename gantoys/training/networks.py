@@ -83,7 +83,8 @@ Views = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Network:
-    """A fully connected network (S, n, inputs) -> (S, n, outputs) with `hidden` layers of `width` units.
+    """A fully connected network (S, n, inputs) -> (S, n, outputs) with `hidden` layers of `width` units; without any it
+    is linear, and its input stands for its last hidden layer.
 
     pieces: linear pieces of a maxout unit, 0 for the activation. normalised: batch normalisation of the hidden layers.
     spectral: each weight matrix is divided by its largest singular value. kernels x kernel_dims: minibatch
@@ -117,8 +118,8 @@ class Network:
                 yield Entry(f"b{k}", 1, self.width * max(1, self.pieces))
             inputs = self.width
         if self.kernels:
-            yield Entry("kernels", self.width, self.kernels * self.kernel_dims)
-        yield Entry(f"w{self.hidden}", self.width + self.kernels + self.deviation, self.outputs)
+            yield Entry("kernels", inputs, self.kernels * self.kernel_dims)
+        yield Entry(f"w{self.hidden}", inputs + self.kernels + self.deviation, self.outputs)
         yield Entry(f"b{self.hidden}", 1, self.outputs)
 
     @property
@@ -256,7 +257,7 @@ def discriminator_network(config: TrainConfig) -> Network:
     """D of a config: packs of points (S, n / pac, pac dim) -> logits (S, n / pac, 1)."""
     c = config
     return Network(
-        c.pac * c.dim, c.width_d or c.width, c.layers_d or c.layers, 1, c.activation_d or c.activation,
+        c.pac * c.dim, c.width_d or c.width, c.hidden_d, 1, c.activation_d or c.activation,
         pieces=c.maxout, spectral=c.spectral_norm, kernels=c.minibatch_kernels, kernel_dims=c.minibatch_dims,
         deviation=c.minibatch_std,
     )  # fmt: skip

@@ -133,6 +133,9 @@ class Passes:
     def input_slope(self, tape: Tape, room: list[Tensor], to: Tensor) -> list[Tensor]:
         """Into `to`: dD/dx of the one output at each point; the list: dD/d(layer k before the activation)."""
         bend, last = self.activation.slope_, self.count - 1
+        if not last:  # a linear D has one slope everywhere
+            to.copy_(self.wT[0].expand(to.shape))
+            return []
         at = [bend(self.wT[last].expand(room[-1].shape), tape.h[last], room[-1])]
         for k in range(last - 1, 0, -1):
             below = product(at[0], self.wT[k]) if tape.heavy else self.product(at[0], self.wT[k], out=room[k - 1])

@@ -136,6 +136,7 @@ class Comparison:
     def judge(self) -> None:
         """Asks for the runs on screen with several seeds each."""
         self.ask(self._trials(), "verdict")
+        verdict.perfect(self.configs[0])  # begun now, it is there when the films are
 
     def beside(self) -> None:
         """The button, the changed things, and what differs in words."""
@@ -203,9 +204,14 @@ class Comparison:
 
     def show_verdict(self) -> None:
         """The verdict over seeds, in a part of the page that looks by itself while it is trained."""
-        busy = self.under_way(self._trials())
-        self.page.put("judging", busy)
-        st.fragment(_verdict, run_every=look_seconds(POLL_SECONDS, session()) if busy else None)(self)
+        looks = self.looks()
+        self.page.put("judging", looks)
+        st.fragment(_verdict, run_every=look_seconds(POLL_SECONDS, session()) if looks else None)(self)
+
+    def looks(self) -> bool:
+        """Whether the verdict will soon be another: seeds are trained, or bands of perfect generators worked out."""
+        trials = self._trials()
+        return self.under_way(trials) or (any(map(self._films, trials)) and verdict.perfect(self.configs[0]) is None)
 
     def _films(self, config: TrainConfig) -> list[Film] | None:
         """All films of a trial, or None while one is missing."""
@@ -266,5 +272,5 @@ def _verdict(page_of: Comparison) -> None:
         st.markdown("\n".join(f"- {verdict.against(rows[0], row)}" for row in rows[1:]))
     elif not busy:
         st.caption("One run each is an anecdote. Ask for several seeds, and see which difference is more than luck.")
-    if busy != bool(page.get("judging")):
+    if page_of.looks() != bool(page.get("judging")):
         st.rerun()

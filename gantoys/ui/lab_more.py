@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from gantoys.pictures.lab_metrics import number, scores
-from gantoys.pictures.lab_state import LabState, fitting, thinned
+from gantoys.pictures.lab_metrics import Score, number, points_of, referred, table
+from gantoys.pictures.lab_state import LabState, fitting
 from gantoys.ui import lab_form
 from gantoys.ui.downloads import downloads, uploaded_film
-from gantoys.ui.frame import Page
+from gantoys.ui.frame import Page, _literal
 from gantoys.ui.lab_player import Player
 from gantoys.ui.target import own_target
+
+LOOK_SECONDS = 1.0  # how often it is looked whether bands have come
 
 
 def more(page: Page[LabState], player: Player) -> None:
@@ -23,23 +25,18 @@ def more(page: Page[LabState], player: Player) -> None:
 
 def _own_target(page: Page[LabState], player: Player) -> None:
     """Points that somebody draws or uploads become the target as soon as they are good."""
-    notation = own_target("lab:own")
+    notation = own_target("lab:own", fitting)
     if notation is None:
         return
-    cut = thinned(notation)
-    if cut is not None:
-        st.caption(
-            f"A link cannot hold that many: the run learns {cut[1]:,} points drawn at random from your {cut[0]:,}, "
-            "and the link holds those."
-        )
+    *shape, learned = st.session_state["lab:own:size"]
+    if learned < shape[0]:
+        st.caption("A link holds the points that are learned, and no more of them fit into it.")
     if notation != page.get("own"):
         page.put("own", notation)
-        page.put("own-toy", fitting(notation))
-        player.edit(toy=page.get("own-toy"))
+        player.edit(toy=notation)
         st.rerun()
-    toy = page.get("own-toy")
-    if page.state.config.toy != toy:
-        st.button("Make it the target again", key="lab:own:again", on_click=lambda: player.edit(toy=toy))
+    if page.state.config.toy != notation:
+        st.button("Make it the target again", key="lab:own:again", on_click=lambda: player.edit(toy=notation))
 
 
 def _metrics(page: Page[LabState], player: Player) -> None:
@@ -51,7 +48,7 @@ def _metrics(page: Page[LabState], player: Player) -> None:
     at = (film.config.digest(), film.member, step)
     st.button(
         f"Score the picture at step {step:,}", key="lab:score",
-        on_click=lambda: page.put("scores", (at, scores(film, step))),
+        on_click=lambda: page.put("scores", (at, film.config.toy, points_of(film), table(film, step))),
     )  # fmt: skip
     known = page.get("scores")
     if known is None:
@@ -59,15 +56,38 @@ def _metrics(page: Page[LabState], player: Player) -> None:
         return
     if known[0] != at:
         st.caption("These are the scores of another picture.")
+    rows, there = referred(known[3], known[1], known[2])
+    if there:
+        _scored(rows)
+    else:
+        # what perfect generators score takes some seconds, in a process of its own
+        st.fragment(_referred_later, run_every=LOOK_SECONDS)(page)
+
+
+def _referred_later(page: Page[LabState]) -> None:
+    _, toy, points, rows = page.get("scores")
+    rows, there = referred(rows, toy, points)
+    if there:
+        st.rerun()
+    _scored(rows)
+    st.caption("What perfect generators score with so many points is being worked out: it takes some seconds.")
+
+
+def _scored(rows: list[Score]) -> None:
     lines = ["| estimated from the points on screen | score | a perfect generator | noise |", "|---|---|---|---|"]
-    for row in known[1]:
+    for row in rows:
         better = f" ({row.better} is better)" if row.better else ""
-        perfect, noise = row.reference.perfect, row.reference.noise
-        band = f"{number(perfect.mean)} ({number(perfect.low)} to {number(perfect.high)})"
+        band, noise = "", ""
+        if row.reference is not None:
+            perfect = row.reference.perfect
+            band = f"{number(perfect.mean)} ({number(perfect.low)} to {number(perfect.high)})"
+            noise = number(row.reference.noise.mean)
         value = f"**{number(row.value)}**" if row.perfect else number(row.value)
-        lines.append(f"| {row.label}{better} | {value} | {band} | {number(noise.mean)} |")
+        lines.append(f"| {row.label}{better} | {value} | {band} | {noise} |")
     st.markdown("\n".join(lines))
-    st.caption("In brackets: where 19 of 20 perfect generators score with so many points. Bold: within that band.")
+    notes = list(dict.fromkeys(f"{row.label}: {row.note}." for row in rows if row.note))
+    told = "In brackets: where 19 of 20 perfect generators score with so many points. Bold: within that band."
+    st.caption(_literal(" ".join([told, *notes])))
 
 
 def _keep(page: Page[LabState], player: Player) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gantoys.pictures.lab import lab_scene, waiting_scene
 from gantoys.pictures.lab_seeds import seeds_scene, whole
+from gantoys.pictures.lab_side import awaited
 from gantoys.pictures.lab_state import LabState, branch_fields, differing, refilmed, write_run
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
@@ -22,7 +23,7 @@ from gantoys.ui.lab_films import Screen, progress, stored
 from gantoys.ui.lab_slow import Slow
 from gantoys.ui.lab_step import Step
 
-POLL_SECONDS, POLL_SEEDS_SECONDS = 0.3, 0.8
+POLL_SECONDS, POLL_SEEDS_SECONDS, POLL_BANDS_SECONDS = 0.3, 0.8, 1.0
 EDITS_KEPT = 30
 
 
@@ -74,11 +75,11 @@ class Player:
 
     @property
     def every(self) -> float | None:
-        """How often the page must look again: only while a run is under way."""
+        """How often the page must look again: only while a run is under way, or bands are worked out."""
         if not self.running and (self.slow.running or self.stepping.run is not None):
             return POLL_SECONDS
         if not self.running:
-            return None
+            return POLL_BANDS_SECONDS if awaited(self.film, self.page.state.below) else None
         return look_seconds(POLL_SEEDS_SECONDS if self.side_by_side else POLL_SECONDS, session())
 
     @property
@@ -312,7 +313,7 @@ class Player:
         name = f"{screen.config.digest()[:16]}-{screen.take}-{'all' if all_seeds else k}"
         films = [film for film in (screen.films if all_seeds else (chosen,)) if film is not None and len(film)]
         axis = span(films) if films and screen.config.dim == 1 else ()  # one that grows needs all frames anew
-        view = f"{name}-{state.arrows}-{state.mesh}-{state.below}-{axis}"
+        view = f"{name}-{state.arrows}-{state.mesh}-{state.below}-{axis}{'-bare' * awaited(chosen, state.below)}"
         behind = Sent(self.page).held(view) if append else 0
         if all_seeds:
             if append:

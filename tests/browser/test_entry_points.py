@@ -4,7 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 
 @pytest.mark.parametrize("script", ["app.py", "deploy/cloud/app.py"])
@@ -24,3 +24,13 @@ def test_the_first_page_opens_with_one_question_and_asks_no_other_host(
     hosts = {urlsplit(address).netloc for address in asked if not address.startswith(("data:", "blob:"))}
     assert hosts == {urlsplit(url).netloc}
     assert console_errors == []
+
+
+def test_an_address_without_a_page_says_so_and_shows_the_first_page(
+    serve: Callable[[str], str], open_page: Callable[..., Page], console_errors: list[str]
+) -> None:
+    page = open_page(f"{serve('app.py')}/nosuchpage")
+    expect(page.get_by_text("The page that you have requested does not seem to exist.")).to_be_visible(timeout=30_000)
+    assert page.locator("h1").first.inner_text().strip().endswith("?")
+    assert all("404" in error or "main page" in error for error in console_errors)  # the browser's own words for it
+    console_errors.clear()

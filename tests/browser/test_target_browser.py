@@ -62,7 +62,9 @@ def drawn(page: Page, x0: float, y0: float, x1: float, y1: float) -> None:
 
 def learned(page: Page, points: int) -> np.ndarray:
     """The different points that the page's target holds, once they are `points`."""
-    expect(page.get_by_text(f"Your target: {points:,} points in the plane.")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text(f"Your target: {points:,} points in the plane, all are learned.")).to_be_visible(
+        timeout=10_000
+    )
     text = (page.get_by_text(re.compile("^notation points")).text_content() or "").removeprefix("notation ")
     return np.unique(parse(text).sample(200_000, np.random.default_rng(0)), axis=0)
 
@@ -103,7 +105,7 @@ def test_a_target_is_drawn_with_pen_spots_and_eraser(paper: Callable[..., Page],
     expect(page.get_by_text("Your target stays as it was.")).to_have_count(0, timeout=10_000)
 
 
-def test_what_was_drawn_is_still_there_after_a_look_at_the_upload(paper: Callable[..., Page]) -> None:
+def test_what_was_drawn_is_still_there_after_a_look_at_the_upload(paper: Callable[..., Page], shoot: Shoot) -> None:
     page = paper()
     drawn(page, -2, -2, 2, 2)
     n = count(page)
@@ -113,8 +115,14 @@ def test_what_was_drawn_is_still_there_after_a_look_at_the_upload(paper: Callabl
     page.locator("input[type=file]").set_input_files(
         {"name": "../<img src=x>.csv", "mimeType": "text/csv", "buffer": b"1,2\n3,four\n"}
     )
-    expect(page.get_by_text("row 2, column 2 of the file is “four”, not a number", exact=False)).to_be_visible()
+    expect(page.get_by_text("row 2, column 2 is “four”, not a number", exact=False)).to_be_visible(timeout=10_000)
     learned(page, n)
+    page.locator("input[type=file]").set_input_files(
+        {"name": "b.csv", "mimeType": "text/csv", "buffer": b",x,y\n0,1.5,2\n1,3.5,\n2,2.5,4\n"}
+    )
+    expect(page.get_by_text("Row 3 is left out: no number in x or y.", exact=False)).to_be_visible(timeout=10_000)
+    shoot(page, "uploaded-table")
+    learned(page, n)  # a table is shown first, and learned when the visitor says so
     page.get_by_text("Draw it").click()
     expect(canvas(page)).to_have_attribute("data-points", str(n))
     assert np.array_equal(learned(page, n), before)
