@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import Clock, Row, in_turns  # noqa: E402
+from gantoys.process import keep_freed  # noqa: E402
 from gantoys.runs.config import TrainConfig  # noqa: E402
 from gantoys.runs.film import Film, read_new  # noqa: E402
 from gantoys.runs.film_file import FilmWriter  # noqa: E402
 from gantoys.service.environment import environment  # noqa: E402
 from gantoys.service.nursery import POSSIBLE, Nursery  # noqa: E402
 from gantoys.service.process import Task, Worker  # noqa: E402
-from gantoys.training import heap  # noqa: E402
 from gantoys.training.loop import train  # noqa: E402
 from gantoys.training.record import View  # noqa: E402
 
@@ -63,7 +63,7 @@ def seconds_of(config: TrainConfig) -> float:
 
 def recording_cost(config: TrainConfig) -> float:
     """The percent by which all pictures lengthen the training, against the first and the last alone."""
-    heap.keep()  # as a worker does
+    keep_freed()  # as a worker does
     many = a_part(config)
     few = many.changed(frames=2)
     turns = in_turns([lambda: seconds_of(many), lambda: seconds_of(few)], Clock(SECONDS))

@@ -386,7 +386,7 @@ def test(arguments):
 
 def tested(arguments, environment):
     """Run pytest and return what failed. Without arguments the tests in the browser run beside all others, each on a
-    core of their own; what they have to say comes at the end. Those that fail there are run once more, alone."""
+    core of their own; what they have to say comes at the end."""
     command = [str(PYTHON), "-m", "pytest"]
     if arguments:
         say("$ " + " ".join(["pytest", *arguments]))
@@ -404,9 +404,6 @@ def tested(arguments, environment):
                 beside.wait()
         told.seek(0)
         say(told.read().decode("utf-8", "replace"))
-    if browser != 0:
-        say("once more, with the machine to themselves: the tests in the browser that failed")
-        browser = call(*inside, "--last-failed", "--last-failed-no-failures", "none", env=environment)
     return ["pytest"] * (others != 0) + ["pytest tests/browser"] * (browser != 0)
 
 

@@ -31,7 +31,7 @@ from gantoys.runs.store import numbered  # noqa: E402
 FILE = ROOT / "tests" / "data" / "outcomes.json"
 SEEDS = 8
 # frames at equal distances, so that a share of them is a share of the run
-LOOKS: dict[str, Any] = {"frames": 41, "cadence": "even", "grid": 16, "shown": 800}
+LOOKS: dict[str, Any] = {"frames": 21, "cadence": "even", "grid": 16, "shown": 800}
 
 
 def runs() -> dict[str, TrainConfig]:
@@ -59,8 +59,8 @@ def figures(film: Film) -> dict[str, Any]:
     """The figures of one film."""
     told: dict[str, Any] = {"status": film.status, "last": int(film.step[-1])}
     for name in ("js", "value", "loss_d", "loss_g", "d_real", "d_fake"):
-        told[name] = np.round(getattr(film, name).astype(float), 4).tolist()
-    told["spread"] = np.round(film.logits.astype(float).std(tuple(range(1, film.logits.ndim))), 4).tolist()
+        told[name] = np.round(getattr(film, name).astype(float), 3).tolist()
+    told["spread"] = np.round(film.logits.astype(float).std(tuple(range(1, film.logits.ndim))), 3).tolist()
     target = film.config.target()
     if has_modes(target):
         reports = [mode_report(points.astype(float), target) for points in film.samples]
