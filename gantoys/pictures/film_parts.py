@@ -146,8 +146,8 @@ def worth(film: Film) -> str:
     return named.get(estimates(film.config), "−loss of *D*, bare")
 
 
-def drawn(config: TrainConfig) -> str:
-    """What the pictures of a run show instead of what one might expect, in sentences; "" where there is nothing."""
+def drawn(config: TrainConfig) -> tuple[str, ...]:
+    """What the pictures of a run show instead of what one might expect, in sentences."""
     told = []
     if config.ema:
         told.append("Points and figures are those of the averaged G, which does not train; D meets G itself.")
@@ -159,7 +159,7 @@ def drawn(config: TrainConfig) -> str:
         told.append("D learns on points with noise; its ground and V are for points without.")
     if probability(LOSSES[config.loss], np.zeros(1)) is None:
         told.append("The critic tells no probability: its ground is coloured from below to above its middle.")
-    return " ".join(told)
+    return tuple(told)
 
 
 def ledger_panel(showing: Showing, *, row: int, rows: int = 1) -> Panel:

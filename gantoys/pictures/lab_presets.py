@@ -20,7 +20,7 @@ _RING = TrainConfig(toy="ring(8,radius=2,std=0.1)", activation="relu", width=64,
 _COLLAPSE = _RING.changed(g_steps=5)
 _WGAN = _RING.changed(loss="wasserstein", activation="leaky-relu", d_steps=5, steps=1500)
 _FAR = TrainConfig(
-    toy="N(6,0.5)", loss="saturating", d_steps=10, lr_d=5e-3, width=32, noise_dim=1, batch=128, steps=1000
+    toy="N(8,0.5)", loss="saturating", d_steps=10, lr_d=5e-3, width=32, noise_dim=1, batch=128, steps=1000
 )
 
 LAB_PRESETS = {
@@ -57,7 +57,7 @@ LAB_PRESETS = {
         LabPreset(
             "wgan-bare",
             "WGAN without a bound",
-            "Nothing holds the critic: its numbers grow and grow, and its loss says nothing.",
+            "Nothing holds the critic: its numbers grow and grow, and whether G finds the ring is luck. Look at several seeds.",
             _WGAN,
         ),
         LabPreset(

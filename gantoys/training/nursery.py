@@ -155,7 +155,7 @@ def warm() -> None:
     import torch
 
     from gantoys.runs.config import TrainConfig
-    from gantoys.training import worker  # noqa: F401
+    from gantoys.training import products, worker  # noqa: F401
     from gantoys.training.loop import train
     from gantoys.training.record import View
 
@@ -164,6 +164,7 @@ def warm() -> None:
     View.of(config, 0).statics()
     for _ in train(config):
         pass
+    products.kernel()  # known to all who are born here
 
 
 def _end_with_parent(watch: bool) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs
 from torch import Tensor
 
+from gantoys.maths.late import late
 from gantoys.training.batches import PICTURES, Move, Points, entropy, torch_generator
 from gantoys.training.game import Game
 from gantoys.training.optimisers import EPS
@@ -119,23 +120,24 @@ def leading(turned: Product, size: int, count: int) -> Array:
     if size <= max(DENSE, count + 2):
         found = np.linalg.eigvals(np.stack([turned(row) for row in np.eye(size)]))
     else:
-        operator = LinearOperator((size, size), matvec=turned, dtype=np.float64)
+        operator = late("scipy.sparse.linalg").LinearOperator((size, size), matvec=turned, dtype=np.float64)
         ends = [_end(operator, which, min(count + 1, size - 2)) for which in ("LR", "LI")]
         found = np.concatenate(ends)
     return _chosen(found, count)
 
 
-def _end(operator: LinearOperator, which: str, count: int) -> Array:
+def _end(operator: Any, which: str, count: int) -> Array:
+    arpack = late("scipy.sparse.linalg")  # a dozen megabytes that other runs do without
     size = operator.shape[0]
     first = np.random.default_rng(0).standard_normal(size)
     try:
-        values = eigs(
+        values = arpack.eigs(
             operator, k=count, which=which, ncv=min(size, max(KRYLOV, 2 * count + 2)), v0=first, maxiter=RESTARTS,
             tol=TOLERANCE, return_eigenvectors=False,
         )  # fmt: skip
-    except ArpackNoConvergence as error:
+    except arpack.ArpackNoConvergence as error:
         values = error.eigenvalues
-    except ArpackError:  # a matrix of zeros
+    except arpack.ArpackError:  # a matrix of zeros
         values = np.zeros(1)
     return np.asarray(values, complex)
 

@@ -11,8 +11,10 @@ from gantoys.pictures import compare as picture
 from gantoys.pictures import compare_verdict as verdict
 from gantoys.pictures.compare_clock import Shot, common_clock
 from gantoys.pictures.compare_state import CHANGES, MOST_SEEDS, CompareState, Entrant, entrants
+from gantoys.pictures.film_parts import drawn
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import Film
+from gantoys.runs.film_file import POPULATION
 from gantoys.runs.recordings import recording
 from gantoys.runs.span import span
 from gantoys.service.run_service import Busy, Run, ask, look_seconds, outlook, service
@@ -25,6 +27,18 @@ from gantoys.ui.growing import POLL_SECONDS, Sent, joined, session
 KEPT = 8  # films that a session holds at once
 _LABELS = {key: row.label for key, row in CHANGES.items()}
 _TARGETS = {"ring": "ring of 8", "grid": "grid of 25", "bimodal": "two modes, on the line", "trimodal": "three modes"}
+
+
+def instead(runs: Sequence[Entrant]) -> list[str]:
+    """What pictures show instead of what one might expect: each sentence once, after the letters that it holds for."""
+    letters: dict[str, list[str]] = {}
+    for run in runs:
+        for sentence in drawn(run.config):
+            letters.setdefault(sentence, []).append(run.letter)
+    return [
+        f"*{sentence}*" if len(of) == len(runs) else f"**{', '.join(of)}** *{sentence}*"
+        for sentence, of in letters.items()
+    ]
 
 
 @dataclass(eq=False)
@@ -159,7 +173,7 @@ class Comparison:
         if page.get("trouble-film"):
             st.warning(page.get("trouble-film"), icon=None)
         lines = [f"**{run.letter}** {run.words or 'the base, as it is'}{self._stands(run)}" for run in runs]
-        st.caption("  \n".join(lines))
+        st.caption("  \n".join([*lines, *instead(runs)]))
 
     def _stands(self, run: Entrant) -> str:
         """How it stands with one run, in words."""
@@ -263,9 +277,10 @@ def _verdict(page_of: Comparison) -> None:
     rows = [verdict.judge(run, found) for run, found in zip(runs, films, strict=True) if found]
     if rows:
         st.markdown(verdict.table(rows))
+        told = "" if runs[0].config.exact else f", JS of {POPULATION:,}"
         st.caption(
             f"Mean ± standard deviation over the seeds from {page.state.seed} on, at the last step, of "
-            f"{runs[0].config.shown:,} points each; seeds that diverged are counted but left out of the means. "
+            f"{runs[0].config.shown:,} points each{told}; seeds that diverged are counted but left out of the means. "
             "Reverse KL is that of the seeds that made at least one good point."
         )
     if len(rows) == len(runs):

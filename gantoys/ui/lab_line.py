@@ -24,7 +24,7 @@ def line(page: Page[LabState], player: Player) -> str:
         return f":red[{frame._literal(_sentence(str(page.get('trouble'))))}.]"
     found = None if player.running or player.side_by_side else help_for(player.film)
     after = f"Try: *{found[2]}.*" if found is not None else _shows(player)
-    shown = drawn(player.screen.config) if player.screen.begun else ""
+    shown = " ".join(drawn(player.screen.config)) if player.screen.begun else ""
     return " ".join(part for part in (_standing(page, player), _difference(player), after, shown) if part)
 
 
