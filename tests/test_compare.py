@@ -108,7 +108,7 @@ def test_what_differs_is_said_by_the_fields_titles_and_both_values():
 
 def test_a_change_asked_for_twice_counts_once_and_no_run_is_no_run():
     runs = entrants(CompareState(b="gp", c="none", d="gp"))
-    assert [run.letter for run in runs] == ["A", "B"] and runs[1].config.gp == 0.1
+    assert [run.letter for run in runs] == ["A", "B"] and runs[1].config.gp == 0.3
     assert [run.letter for run in entrants(CompareState(b="none"))] == ["A"]
     assert [run.letter for run in entrants(FOUR)] == list("ABCD")
 
@@ -299,7 +299,7 @@ def worked_out(tmp_path, monkeypatch):
 def test_the_perfect_generators_row_has_its_closed_forms():
     config = config_of().changed(shown=1000)
     assert perfect(config) is None
-    best = {key: row.perfect for key, row in perfect(config).items()}
+    best = perfect(config)
     assert best["modes"].mean == pytest.approx(8) and best["modes"].exact
     assert best["high_quality"].mean == pytest.approx(1 - math.exp(-4.5))
     # (K - 1) / (2 n q) to first order, n q good points over K even modes

@@ -337,7 +337,7 @@ def test_a_deaf_worker_cannot_keep_its_place_from_others(
     worker = pid(ann)
     os.kill(worker, signal.SIGSTOP)
     bob = service.ask(SHORT, "bob")
-    until(lambda: ann.status() and bob.status().ended, "bob's run", 20)
+    until(lambda: ann.status() and bob.status().ended, "bob's run", 60)
     assert bob.status().state == "done" and not alive(worker)
 
 

@@ -131,20 +131,14 @@ def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def test_importing_all_of_maths_is_quick_and_brings_no_heavy_library() -> None:
+HEAVY = {"torch", "plotly", "streamlit", *(f"scipy.{part}" for part in ("optimize", "stats", "integrate", "sparse"))}
+
+
+def test_importing_all_of_maths_brings_no_library_that_takes_long() -> None:
     modules = [module(path) for path in app_sources() if within(module(path), ("gantoys.maths",))]
     assert "gantoys.maths" in modules
-    code = (
-        # The seconds this thread worked: on an idle machine those of the clock, on a busy one not the neighbours'.
-        f"import sys, time; start = time.thread_time(); import {', '.join(modules)}\n"
-        "print(time.thread_time() - start, *{'torch', 'plotly', 'streamlit'} & set(sys.modules))"
-    )
-    seconds = []
-    for _ in range(3):
-        answer = run(code).split()
-        assert answer[1:] == []
-        seconds.append(float(answer[0]))
-    assert min(seconds) < 0.5
+    code = f"import sys, {', '.join(modules)}; print(*{HEAVY} & set(sys.modules))"
+    assert run(code).split() == []
 
 
 def test_nothing_but_training_brings_torch_into_the_process() -> None:

@@ -138,7 +138,7 @@ def test_many_dimensions_and_few_points_are_taken_or_refused() -> None:
     assert 0.3 < js(x, y) <= math.log(2) and js(x, rng(2).normal(size=(400, 100))) < 0.02
     with pytest.raises(ValueError, match=str(LEAST_POINTS)):
         js(x[: LEAST_POINTS - 1], y)
-    with pytest.raises(ValueError, match="one dimension"):
+    with pytest.raises(ValueError, match="equally many coordinates, got 100 and 2"):
         js(x, y[:, :2])
     with pytest.raises(ValueError, match="finite"):
         js(x, np.full_like(y, np.nan))

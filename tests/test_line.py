@@ -20,6 +20,7 @@ from gantoys.training.record import Recorder
 Array = np.ndarray
 # the third decimal is the last that pages print
 LAST_DIGIT = 0.0005
+DENSE = 1e6
 RUNS: tuple[dict[str, Any], ...] = (
     {},
     {"activation": "relu"},
@@ -76,22 +77,23 @@ def at(game: Game, which: str, x: Array) -> Array:
 def js_by_sheets(game: Game) -> float:
     """JS = log 2 - E_q [log(1 + t) + t log(1 + 1/t)] / 2 with t = p/q, over p_G: no cells.
 
-    The density q at a point is the sum over all z that G sends there of the noise's density over |G'|.
+    The density q at a point is the sum over all z that G sends there of the noise's density over |G'|. What is so dense
+    that p is nothing beside it, such as noise that G sends to one place, has t = 0.
     """
     z, w = noise(game, 100_000)
     x, target = at(game, "g", z), game.config.target()
-    low, high = np.minimum(x[:-1], x[1:]), np.maximum(x[:-1], x[1:])
-    height = (w[:-1] + w[1:]) / 2 / np.maximum(high - low, 1e-300)
+    low, high, share = np.minimum(x[:-1], x[1:]), np.maximum(x[:-1], x[1:]), (w[:-1] + w[1:]) / 2
+    dense = share > DENSE * (high - low)
+    low, high, height = low[~dense], high[~dense], share[~dense] / (high - low)[~dense]
     begun, over = np.argsort(low), np.argsort(high)
     total = [np.concatenate([[0.0], np.cumsum(height[order])]) for order in (begun, over)]
-    z, w = noise(game, 30_011)
-    x = at(game, "g", z)
-    q = total[0][np.searchsorted(low[begun], x, "right")] - total[1][np.searchsorted(high[over], x)]
-    # differences of sums of many heights: rounding leaves no density at the outermost points
-    t = np.exp(target.log_density(x)) / np.maximum(q, 1e-9)
+    middle = (x[:-1] + x[1:])[~dense] / 2
+    q = total[0][np.searchsorted(low[begun], middle, "right")] - total[1][np.searchsorted(high[over], middle)]
+    # differences of sums of many heights: where rounding leaves less, a point's own sheet is there at least
+    t = np.exp(target.log_density(middle)) / np.maximum(q, height)
     with np.errstate(divide="ignore", invalid="ignore"):
-        lost = np.log1p(t) + np.where(t > 0, t * np.log1p(1 / t), 0.0)
-    return math.log(2) - float(w @ lost) / 2
+        lost = np.log1p(t) + np.where(t > 1e-300, t * np.log1p(1 / t), 0.0)
+    return math.log(2) - float(share[~dense] @ lost) / 2
 
 
 def value_by_sums(game: Game) -> float:

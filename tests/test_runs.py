@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -198,8 +199,7 @@ def test_a_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp_path
     assert films.folder.is_dir() and tmp_path not in films.folder.parents
     write(films.path(SMALL))
     assert films.find(SMALL) is not None
-    films.path(SMALL).unlink()
-    films.folder.rmdir()
+    shutil.rmtree(films.folder)
 
 
 def test_the_store_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,7 +156,7 @@ def test_at_most_two_train_at_once_and_the_others_know_their_place(make: Callabl
 
 
 def test_a_run_that_costs_too_much_for_one_visitor_is_refused(make: Callable[..., RunService]) -> None:
-    with pytest.raises(ValueError, match=r"at most 1e\+12 are allowed here"):
+    with pytest.raises(ValueError, match=r"at most 6e\+12 are allowed here"):
         make().ask(TrainConfig(steps=100_000))
 
 

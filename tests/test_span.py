@@ -1,7 +1,6 @@
 """The axis of a film on the line: p_G is in the picture, the axis seldom moves, nothing is drawn that is not known."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +11,13 @@ from gantoys.pictures.compare_clock import Shot
 from gantoys.pictures.compare_state import CompareState
 from gantoys.pictures.film import film_scene
 from gantoys.pictures.lab_seeds import seeds_scene
+from gantoys.runs.config import TrainConfig
 from gantoys.runs.film import GROWS, Film
+from gantoys.runs.film_file import OUTER
 from gantoys.runs.span import PART, PARTS, span
 from gantoys.service.gif import LOOKS
 from gantoys.service.gif_pictures import Line
-from gantoys.stage.layers import Area, Curve
-from gantoys.stage.scene import Swept
+from gantoys.training.record import View
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +34,6 @@ def near(tmp_path_factory) -> Film:
 def head(film: Film, count: int) -> Film:
     """The film while it had so many frames."""
     return replace(film, **{name: getattr(film, name)[:count] for name in GROWS})
-
-
-def rows(value: Any) -> np.ndarray:
-    return np.asarray(value.rows["step"]) if isinstance(value, Swept) else np.asarray(value)
 
 
 def test_the_axis_is_the_grid_s_own_where_that_holds_the_generator(near: Film) -> None:
@@ -76,22 +72,18 @@ def test_one_point_in_a_hundred_does_not_make_the_axis(near: Film) -> None:
     assert np.isfinite(span([replace(near, samples=endless)])).all()
 
 
-@pytest.mark.parametrize("loss", ["non-saturating", "wasserstein"])
-def test_what_is_drawn_is_known_as_far_as_any_axis_goes(tmp_path, loss: str) -> None:
-    film = line_film(tmp_path / "a.film", toy="N(6,0.5)", loss=loss)
-    ends = span([film])
-    scene = film_scene(film, 0, name="a", arrows=True, mesh=True)
-    assert [(p.x.lo, p.x.hi) for p in scene.panels if p.column == 0] == [ends] * 3
-    drawn = [layer for panel in scene.panels[:2] for layer in panel.layers if isinstance(layer, Curve | Area)]
-    drawn = [layer for layer in drawn if np.ndim(rows(layer.x)) == 1]  # but for the ticks of the points
-    assert len(drawn) == 6 if loss == "wasserstein" else 8
-    wide = film.room[1] - film.room[0]
-    for layer in drawn:
-        assert rows(layer.x).min() < film.room[0] - 4 * wide and rows(layer.x).max() > film.room[1] + 4 * wide
+@pytest.mark.parametrize("toy", ["bimodal", "N(6,0.5)", "heavy", "uniform"])
+def test_a_film_knows_as_much_as_any_axis_can_show(toy: str) -> None:
+    edges = View.of(TrainConfig(toy=toy, noise_dim=1)).edges
+    low, high = edges[OUTER], edges[len(edges) - 1 - OUTER]
+    most = PART * PARTS[-1] * (high - low)
+    assert edges[0] < low - most and edges[-1] > high + most
 
 
 def test_every_picture_of_a_film_on_the_line_has_that_axis(far: Film, tmp_path) -> None:
     ends = span([far])
+    film = film_scene(far, 0, name="a", arrows=True, mesh=True)
+    assert [(p.x.lo, p.x.hi) for p in film.panels if p.column == 0] == [ends] * 3
     several = replace(far, config=far.config.changed(seeds=2))
     other = replace(far, samples=far.samples - 10, mesh=far.mesh - 10)
     for panel in seeds_scene([several, other], 0, name="a").panels:

@@ -37,7 +37,7 @@ CHANGES = {
         Change("none", "no run"),
         *(Change(key, f"loss: {LOSSES[key].label}", {"loss": key}) for key in get_args(Losses)),
         Change("relativistic", "loss: Relativistic", {"loss": "relativistic"}),
-        Change("gp", "gradient penalty", {"gp": 0.1}),
+        Change("gp", "gradient penalty", {"gp": 0.3}),
         Change("clip", "weight clipping", {"clip": 0.1}),
         Change("r1", "R1 penalty", {"r1": 1.0}),
         Change("spectral", "spectral norm", {"spectral_norm": True}),
