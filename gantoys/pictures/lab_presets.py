@@ -57,7 +57,7 @@ LAB_PRESETS = {
         LabPreset(
             "wgan-bare",
             "WGAN without a bound",
-            "Nothing holds the critic: its numbers grow and grow, and it is luck whether G finds the ring.",
+            "Nothing holds the critic: its loss reaches tens and hundreds, and it is luck whether G finds the ring.",
             _WGAN,
         ),
         LabPreset(

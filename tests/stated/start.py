@@ -16,5 +16,9 @@ ROWS: list[Row] = [
     ("estimated from 2,048 points of either kind", lambda: (JUDGED,)),
     ("with the band in which it lies 19 times of 20", BAND),
     ("After some 200 steps", GIVEN),
+    (
+        "Up to step 400 G never covers more than three modes at once, here one",
+        HELD("test_outcomes.py::test_the_chase_covers_few_modes_and_one_in_its_frame"),
+    ),
     ("After 3,000 steps", lambda: (START.steps,)),
 ]
