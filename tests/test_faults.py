@@ -314,7 +314,7 @@ def test_runs_of_closed_tabs_do_not_delay_the_next_visitor(make: Callable[..., R
 def test_a_worker_that_hangs_is_killed_and_another_one_finishes_its_run(make: Callable[..., RunService]) -> None:
     service = make(workers=1)
     service.crew.stall_seconds = 1.0
-    config = LONG.changed(steps=10_000, frames=200)
+    config = LONG.changed(steps=6_000, frames=100)
     run = service.ask(config, "ann")
     until(lambda: has_frames(run), "frames")
     worker = pid(run)

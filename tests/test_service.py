@@ -34,8 +34,9 @@ from gantoys.service.shelf import frames_in, shelf
 from gantoys.service.summary import summary
 
 ROOT = Path(__file__).resolve().parents[1]
-SHORT = TrainConfig(steps=60, frames=20, width=16, batch=16, grid=8, shown=32)
-LONG = TrainConfig(steps=50_000, frames=400, cadence="even", width=16, batch=16, grid=8, shown=32)
+# on the line a frame takes a third of the time that it takes in the plane
+SHORT = TrainConfig(toy="N(0,1)", noise_dim=1, steps=60, frames=20, width=16, batch=16, grid=8, shown=32)
+LONG = SHORT.changed(steps=50_000, frames=400, cadence="even")
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ from gantoys.training.filming import record
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = TrainConfig(steps=40, frames=6, grid=6, shown=32, width=16, batch=16)
-LONG = TrainConfig(steps=50_000, frames=400, cadence="even", width=16, batch=16, grid=8, shown=32)
+LONG = TrainConfig(
+    toy="N(0,1)", noise_dim=1, steps=50_000, frames=400, cadence="even", width=16, batch=16, grid=8, shown=32
+)
 # long enough for states on the way: at 256, 512 and 768
 RUN = SMALL.changed(steps=900, frames=31)
 

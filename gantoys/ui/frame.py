@@ -13,9 +13,10 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from importlib import resources
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 import numpy as np
@@ -35,12 +36,20 @@ from gantoys.stage.scene import Animation, Scene
 from gantoys.ui import memory, navigation
 
 Build = Callable[..., Scene | Packed]
+Made = TypeVar("Made")
+_apart: ContextVar[dict[str, Any] | None] = ContextVar("apart", default=None)  # what pages keep, where no session is
 MOVE_SECONDS = 1.6
 HEIGHT = 488
 HEAD_START_SECONDS = 0.8
 FILMS_AT_ONCE = 1
 LINKS_KEPT = 8  # of those that this session has written last
 LECTURE_HEIGHT, LECTURE_HEIGHT_ASKING, LECTURE_HEIGHT_SAYING = 572, 520, 470
+
+
+def _kept() -> Any:
+    """What the pages of this session keep."""
+    apart = _apart.get()
+    return st.session_state if apart is None else apart
 
 
 def served() -> bool:
@@ -72,15 +81,40 @@ class Page(Generic[StateT]):
     @property
     def state(self) -> StateT:
         """The state on screen."""
-        return st.session_state[self._slot("state")]
+        return _kept()[self._slot("state")]
 
     def get(self, name: str, default: Any = None) -> Any:
         """A value that this lesson keeps beside its state."""
-        return st.session_state.get(self._slot(name), default)
+        return _kept().get(self._slot(name), default)
 
     def put(self, name: str, value: Any) -> None:
         """Keeps a value beside the state."""
-        st.session_state[self._slot(name)] = value
+        _kept()[self._slot(name)] = value
+
+    def later(self, make: Callable[[], Made]) -> Callable[[], Made]:
+        """`make` for a thread that knows no session, as that of Streamlit in which downloads are written.
+
+        It finds what the page kept when its picture was drawn last, and changes none of it.
+        """
+        self._note()
+        known = self.get("known")
+
+        def made() -> Made:
+            token = _apart.set({key: value for key, value in known["now"].items() if key != self._slot("sent")})
+            try:
+                return make()
+            finally:
+                _apart.reset(token)
+
+        return made
+
+    def _note(self) -> None:
+        known = self.get("known")
+        if known is None:
+            self.put("known", known := {})
+        own = f":{self.words.key}"
+        slots = [key for key in st.session_state if isinstance(key, str) and key.endswith(own)]
+        known["now"] = {key: st.session_state[key] for key in slots if key != self._slot("known")}
 
     def change(self, **values: Any) -> bool:
         """Adopts new values of fields when they are allowed, else leaves all as it is. The link follows in the run."""
@@ -88,7 +122,7 @@ class Page(Generic[StateT]):
             state = self.model(**{**self.state.model_dump(), **values})
         except ValidationError:
             return False
-        st.session_state[self._slot("state")] = state
+        self.put("state", state)
         self.put("problems", [])
         return True
 
@@ -142,6 +176,8 @@ class Page(Generic[StateT]):
 
     def _mount(self, build: Build, on_click: component.Clicked | None = None) -> None:
         picture = build(self.state, drawn=self.get("drawn")) if _takes_drawn(build) else build(self.state)
+        if self.get("known") is not None:
+            self._note()
         move = self.get("move")
         if move is not None:
             picture = _with_move(picture, *move)
@@ -258,10 +294,9 @@ class Page(Generic[StateT]):
             yield bool(drawer.open)
 
     def _download(self, build: Build) -> None:
-        state = self.state
         st.download_button(
             "Save as a web page that moves",
-            data=lambda: standalone(build(state)),
+            data=self.later(lambda: standalone(build(self.state))),
             file_name=f"gantoys-{self.words.key}.html",
             mime="text/html",
             key=self._slot("save"),

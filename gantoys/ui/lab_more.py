@@ -94,8 +94,8 @@ def _keep(page: Page[LabState], player: Player) -> None:
     if player.film is None:
         st.caption("There is no film to keep yet.")
     else:
-        state = page.state
-        downloads(player.film, state.step, key="lab:keep", scene=lambda: player.saved(state))
+        scene = page.later(lambda: player.saved(page.state))
+        downloads(player.film, page.state.step, key="lab:keep", scene=scene)
     _open(page, player)
 
 

@@ -78,6 +78,11 @@
   };
   window.walk = {
     one: (within, kind, name, n) => controls(within).find((c) => c.kind === kind && c.name === name && c.n === n)?.e ?? null,
+    focus: (...where) => {
+      const e = walk.one(...where);
+      e?.focus();
+      return !!e;
+    },
     press: (...where) => {
       const e = walk.one(...where);
       e?.scrollIntoView({ block: 'nearest' });

@@ -150,13 +150,18 @@ class Walk:
         self.page.wait_for_timeout(150)
         self._press(control)
 
+    def _focus(self, control: Control) -> None:
+        # found and focused in one go: a page may draw anew in between
+        found = self.page.evaluate("(a) => walk.focus(...a)", [self.within, control.kind, control.name, control.n])
+        assert found, f"{self.page.url}\n{control} is gone"
+
     def _slider(self, control: Control) -> None:
-        self._at(control).focus()
+        self._focus(control)
         for key in ("End", "Shift+ArrowLeft", " ", " ", "Home", "ArrowRight", "ArrowDown", "ArrowUp"):
             self.page.keyboard.press(key)
         self.page.wait_for_timeout(210)  # the keys are quiet for a moment before Python hears of them
         self.settle()
-        self._at(control).focus()
+        self._focus(control)
         self.page.keyboard.press("End")
         self.page.wait_for_timeout(210)
 
@@ -177,6 +182,8 @@ class Walk:
 
     def _spot(self, control: Control) -> None:
         for part in (0.3, 0.6):
+            if control not in self.look(f"{control.name}, {part} across"):
+                return  # it led elsewhere
             box = self._at(control).bounding_box()
             assert box is not None
             self.page.mouse.click(box["x"] + part * box["width"], box["y"] + 0.4 * box["height"])
@@ -184,7 +191,7 @@ class Walk:
 
     def _number(self, control: Control) -> None:
         for key in ("ArrowUp", "ArrowDown"):
-            self._at(control).focus()
+            self._focus(control)
             self.page.keyboard.press(key)
             self.page.keyboard.press("Enter")
             self.settle()
