@@ -975,6 +975,8 @@ class Stage {
     this.formula = el('div', { class: 'gs-formula' });
     this.live = el('div', { class: 'gs-unseen', 'aria-live': 'polite' });
     this.root = el('div', { class: 'gs' }, this.picture, this.side, this.formula, this.live);
+    // whether the hand has done something of which Python has not been told yet: for whoever drives the page
+    Object.defineProperty(this.root, 'waiting', { get: () => !!(this.reportTimer || this.clickTimer || this.drawFlight || this.drawWaiting) });
     this.host.append(this.root);
   }
 

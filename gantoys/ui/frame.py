@@ -300,6 +300,7 @@ class Page(Generic[StateT]):
             file_name=f"gantoys-{self.words.key}.html",
             mime="text/html",
             key=self._slot("save"),
+            on_click="ignore",  # a run of the page would take away the file that is asked for
         )
 
     def _question(self, index: int, question: Any) -> None:

@@ -3,6 +3,7 @@
 Nothing long is trained: films that the pages ask for are made by hand and lie in a store of this test.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from gantoys.runs.presets import START
 from gantoys.runs.store import Store
 from gantoys.training.filming import record
 
+WHOLE = os.environ.get("GANTOYS_WALK") == "whole"  # in every view that the choices of a lesson make: ten minutes
 ROOT = Path(__file__).resolve().parents[2]
 TINY = TrainConfig(width=6, layers=1, batch=8, steps=24, frames=7, cadence="even", grid=8, shown=64, seed=3)
 BENEATH = '.gs, .st-key-lab-actions, [data-testid="stPopoverBody"], [role=radiogroup]'
@@ -76,8 +78,8 @@ def no_trouble(address: str) -> Iterator[None]:
 def walk(address: str, open_page: Callable[..., Page], console_errors: list[str]) -> Iterator[Callable[..., Walk]]:
     """walk(key, field=value, ...) opens a lesson by its link."""
 
-    def begin(key: str, **params: Any) -> Walk:
-        one = Walk(open_page(reduced_motion="reduce"), console_errors)
+    def begin(key: str, every_view: bool = True, **params: Any) -> Walk:
+        one = Walk(open_page(reduced_motion="reduce"), console_errors, every_view=every_view)
         one.open(f"{address}/{'' if key == KEYS[0] else key}?{urlencode(params)}")
         return one
 
@@ -87,7 +89,7 @@ def walk(address: str, open_page: Callable[..., Page], console_errors: list[str]
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_control_of_a_lesson_can_be_used_twice(walk: Callable[..., Walk], key: str) -> None:
-    one = walk(key, **({"run": write_run(TINY), "step": 12} if key == "lab" else {}))
+    one = walk(key, WHOLE, **({"run": write_run(TINY), "step": 12} if key == "lab" else {}))
     if key == "lab":  # before a chip brings another run
         one.everything(BENEATH)
     assert one.everything() > 12

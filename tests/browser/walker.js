@@ -92,8 +92,8 @@
     settle: async () => {
       const app = () => document.querySelector('[data-test-script-state]')?.dataset.testScriptState;
       for (let quiet = 0, turn = 0; quiet < 2 && turn < 2000; turn++) {
-        await nap(turn ? 15 : 30);
-        quiet = app() === 'notRunning' ? quiet + 1 : 0;
+        await nap(turn ? 12 : 24);
+        quiet = app() === 'notRunning' && !stage()?.waiting ? quiet + 1 : 0;
       }
     },
     after: async (within) => {

@@ -29,8 +29,8 @@ HELD_SECONDS = 1.3  # until Python counts on it that the browser has all frames
 
 @dataclass(frozen=True)
 class Control:
-    """What it is, what it is called, which of that name. One of the picture counts anew in every view. leads: it asks
-    a question, whose answers come to light."""
+    """What it is, what it is called, which of that name. view: one of the picture counts anew in every view. leads: it
+    asks a question, whose answers come to light."""
 
     kind: str
     name: str
@@ -42,12 +42,17 @@ class Control:
 
 @dataclass
 class Walk:
-    """One page, and how often each control was used on it."""
+    """One page, and how often each control was used on it.
+
+    every_view: a control of the picture counts anew whenever anything else was chosen; else when the picture has other
+    controls than before.
+    """
 
     page: Page
     errors: list[str]
     used: dict[Control, int] = field(default_factory=dict)
     within: str = ANYWHERE
+    every_view: bool = True
 
     def __post_init__(self) -> None:
         self.page.add_init_script(SCRIPT)
@@ -69,7 +74,9 @@ class Walk:
         found = self.page.evaluate("(within) => walk.after(within)", self.within)
         ours = [error for error in self.errors if error != PROBE]
         assert not found["wrong"] and not ours, f"{self.page.url}\nafter {after}: {found['wrong'] or ours}"
-        return [Control(**row, view=found["view"] if row["picture"] else "") for row in found["list"]]
+        names = ", ".join(sorted(f"{row['kind']} {row['name']}" for row in found["list"] if row["picture"]))
+        view = found["view"] if self.every_view else names
+        return [Control(**row, view=view if row["picture"] else "") for row in found["list"]]
 
     def everything(self, within: str = ANYWHERE, *, but: str = "(?!)") -> int:
         """Uses each control in those places, and those that come to light: each twice, or there and back.
@@ -159,11 +166,9 @@ class Walk:
         self._focus(control)
         for key in ("End", "Shift+ArrowLeft", " ", " ", "Home", "ArrowRight", "ArrowDown", "ArrowUp"):
             self.page.keyboard.press(key)
-        self.page.wait_for_timeout(210)  # the keys are quiet for a moment before Python hears of them
         self.settle()
         self._focus(control)
         self.page.keyboard.press("End")
-        self.page.wait_for_timeout(210)
 
     def _handle(self, control: Control) -> None:
         for way in (24, -24):
@@ -176,7 +181,6 @@ class Walk:
             self.page.mouse.down()
             self.page.mouse.move(x + way, y + way, steps=2)
             self.page.mouse.up()
-            self.page.wait_for_timeout(40)
 
     _sheet = _handle
 
