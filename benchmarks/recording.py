@@ -120,7 +120,7 @@ def rows() -> list[Row]:
     film, memory = film_and_memory(config)
     waits = first_pictures(config)
     return [
-        Row(f"{config.frames} pictures, of the training time", "%", recording_cost(config), most=15),
+        Row(f"{config.frames} pictures, of the training time", "%", recording_cost(config), most=20),
         Row("film of the default run", "MB", film, most=2),
         Row("peak memory of its worker", "MiB", memory, most=300),
         Row(f"first picture of a warm worker, worst of {len(waits)}, by the clock", "ms", max(waits), most=1000),

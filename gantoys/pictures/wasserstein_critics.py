@@ -39,7 +39,8 @@ class Pair:
 class Judged:
     """What the K critics of a film are worth: value, steepest slope and their quotient, scaled (K,).
 
-    curve (K, n): the critic divided by its steepest slope, 0 where the best critic is; slopes (K, n - 1): on the cells
+    curve (K, n): the critic divided by its steepest slope, its free constant so that where points lie it is as high as
+    the best one on average; slopes (K, n - 1): on the cells
     of the grid, not divided."""
 
     step: Array
@@ -72,7 +73,8 @@ def judged(film: Film) -> Judged:
     with np.errstate(divide="ignore", invalid="ignore"):
         unit = np.where(most[:, None] > 0, curves / most[:, None], 0.0)
         scaled = np.where(most > 0, value / most, 0.0)
-    level = unit[:, np.argmin(np.abs(pair.best))]
+    points = pair.p.density(pair.x) + pair.q.density(pair.x)
+    level = (unit - pair.best) @ points / points.sum()
     slopes = np.diff(curves, axis=1) / np.diff(pair.x)
     return Judged(film.step.astype(float), value, most, scaled, unit - level[:, None], slopes)
 

@@ -54,11 +54,11 @@ def test_the_runs_train_together_one_scrubber_moves_all_and_the_verdict_follows(
         expect(page.locator('[data-key="step"] output')).to_have_text("1500" if at else "0")
         seen[at] = [number(page, f"{letter}: JS") for letter in "AB"]
     assert seen[0][0] == seen[0][1]  # one seed: both begin with the same generator
-    assert seen[60][0] < 0.3 < seen[60][1]  # five moves of G: the modes are lost
+    assert seen[60][0] < 0.5 < seen[60][1]  # five moves of G: the modes are lost
     shoot(page, "compare-two")
     page.get_by_role("button", name="Train each run with 2 seeds").click()
     expect(page.get_by_text("a perfect generator (19 of 20 of its draws)")).to_be_visible(timeout=90_000)
-    expect(page.get_by_text("2 pairs of equal seed")).to_be_visible()
+    expect(page.get_by_text("2 pairs of equal seed")).to_be_visible(timeout=90_000)
     assert page.locator("table tbody tr").count() == 3
     shoot(page, "compare-verdict")
 
@@ -75,7 +75,7 @@ def test_a_chip_answered_by_key_trains_in_lecture_view(comparing: Callable[..., 
     page.keyboard.press("3")
     expect(page.get_by_text("Before it moves:")).to_be_visible(timeout=10_000)
     page.wait_for_timeout(500)
-    page.keyboard.press("1")
+    page.keyboard.press(page.get_by_role("button", name="A, the free one").locator("kbd").inner_text())
     expect(page.get_by_text("As you said.")).to_be_visible(timeout=10_000)
     expect(clock(page)).to_have_attribute("max", "60", timeout=90_000)
     assert "b=gp" in page.url and "view=lecture" in page.url
