@@ -111,8 +111,9 @@ class View:
         theory, ends = self._theory(figure, np.concatenate([np.zeros(0), *shown]))
         lines.append(Rule(at=Swept({"step": self.clock.steps[self.behind :]}), axis="x", role="muted", dashed=False))
         longest = max(run.config.steps for run in self.runs)
+        bound = figure.key == "js" and not self.runs[0].config.exact
         return Panel(
-            Axis(0, float(longest), "step"), Axis(*ends, figure.label), (*theory, *lines),
+            Axis(0, float(longest), "step"), Axis(*ends, figure.label + ", at least" * bound), (*theory, *lines),
             row=row, column=column, height_ratio=0.62, lecture=False,
         )  # fmt: skip
 
