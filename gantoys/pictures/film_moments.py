@@ -7,7 +7,7 @@ import numpy as np
 
 from gantoys.maths.losses import LOSSES, probability
 from gantoys.pictures.film_parts import arrow_scale, lines, target_name
-from gantoys.runs.film import Film
+from gantoys.runs.film import ERRORS_BELOW, Film
 from gantoys.runs.film_file import JUDGED
 from gantoys.runs.moments import D_MOVES, G_MOVES, SEES_FAKE, SEES_REAL, WHOLE, in_force
 from gantoys.runs.span import span
@@ -128,15 +128,23 @@ def moments_scene(film: Film, moment: int, *, name: str, autoplay: bool = False)
 def _readouts(slow: Slow) -> tuple[Readout, ...]:
     film = slow.film
 
-    def number(key: str, label: str, values: Array, role: str, unit: str = "", *, visible: bool = True) -> Readout:
-        return Readout(key, label, slow.row(values.astype(float)), unit=unit, kind="estimated", digits=3, role=role,
-                       visible=visible)  # fmt: skip
+    def number(
+        key: str, label: str, values: Array, role: str, unit: str = "", *, visible: bool = True, band: str = ""
+    ) -> Readout:
+        # averages over these very points are what they are; a loss stands for that of all points
+        return Readout(key, label, slow.row(values.astype(float)), unit=unit, kind="estimated" if band else "trained",
+                       digits=3, role=role, visible=visible, band=band)  # fmt: skip
+
+    def half(name: str) -> Readout:
+        return number(f"{name}-band", "band", ERRORS_BELOW * film.error(name), "muted", visible=False)
 
     says, count = "*D*" if film.tells else "critic", max(JUDGED, film.config.shown)
     unit = LOSSES[film.config.loss].unit
     return (
-        number("loss_d", "loss of *D*", film.loss_d, "disc", unit),
-        number("loss_g", "loss of *G*", film.loss_g, "fake", unit),
+        number("loss_d", "loss of *D*", film.loss_d, "disc", unit, band="loss_d-band"),
+        number("loss_g", "loss of *G*", film.loss_g, "fake", unit, band="loss_g-band"),
+        half("loss_d"),
+        half("loss_g"),
         number("d_real", f"{says} on {count:,} real", film.d_real, "real"),
         number("d_fake", f"{says} on {count:,} generated", film.d_fake, "fake"),
         number("told", "told", film.told, "disc", visible=False),

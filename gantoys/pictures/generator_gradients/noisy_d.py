@@ -30,6 +30,10 @@ def noisy_scene(state: GradientState) -> Scene:
     control = Control("points", "points averaged over", np.array(BATCHES, float), start=start, digits=0)
     beyond = 100 * np.mean(np.abs(found) > 10, axis=1)
     half = np.quantile(np.abs(found), 0.5, axis=1)
+    # 19 of 20: the ranks between which the median of all draws lies (David & Nagaraja 2003, section 7.1), and the
+    # normal approximation of a binomial
+    low, high = np.quantile(np.abs(found), 0.5 + np.array([-0.98, 0.98]) / np.sqrt(DRAWS), axis=1)
+    share = 1.96 * np.sqrt(beyond * (100 - beyond) / DRAWS)
     return Scene(
         key="gradients-noisy",
         alt=(
@@ -39,10 +43,23 @@ def noisy_scene(state: GradientState) -> Scene:
         panels=(_histogram(found), _tails(found)),
         controls=(control,),
         readouts=(
-            Readout("half", "half lie within ±", _over(half), kind="estimated", digits=2, role="accent"),
-            Readout("beyond", "beyond ±10", _over(beyond), kind="estimated", unit="%", digits=1, role="accent"),
+            Readout(
+                "half", "half lie within ±", _over(half), kind="estimated", digits=2, role="accent", band="half-band"
+            ),
+            Readout("half-band", "band", _over((high - low) / 2), kind="estimated", digits=2, visible=False),
+            Readout(
+                "beyond",
+                "beyond ±10",
+                _over(beyond),
+                kind="estimated",
+                unit="%",
+                digits=1,
+                role="accent",
+                band="beyond-band",
+            ),
+            Readout("beyond-band", "band", _over(share), kind="estimated", digits=1, visible=False),
             Readout("law", "beyond ±10, Cauchy", 100 * float(cauchy_tail(np.array(10.0), 1.0)), unit="%", digits=2),
-            Readout("most", f"largest of {DRAWS:,}", _over(np.abs(found).max(axis=1)), kind="estimated", form=".3g"),
+            Readout("most", f"largest of these {DRAWS:,}", _over(np.abs(found).max(axis=1)), form=".3g"),
         ),
         formula=(
             "*D* = 0 + ε,  ∂*D*/∂*x* = 0 + *r*:  −∂ log *D* / ∂*x* = −*r* / ε;  mean over {points}: half within ±{half}"
