@@ -3,7 +3,7 @@
     python3 scripts/dev.py app     make the environment, install what the app needs, open the dashboard
     python3 scripts/dev.py test    install what the tests need, a Chromium included, and run every check
     python3 scripts/dev.py bench   run the benchmarks
-    python3 scripts/dev.py load    put a class on the app, kill what it runs on, about a quarter of an hour
+    python3 scripts/dev.py load    put a class on the app, kill what it runs on, about half an hour
     python3 scripts/dev.py film    record the film of the start page again
 
 The Makefile calls these lines; on Windows they are called directly (``py -3 scripts\\dev.py app``).
@@ -415,12 +415,14 @@ def bench(arguments):
 
 
 def load(arguments):
-    """Put a class on the run service and on the app, kill workers, tabs and servers, and print what that costs."""
+    """Put a class on the run service and on the app, kill workers, tabs and servers, and print what that costs; then
+    use every control of every lesson, in every view, twice."""
     prepare("requirements-dev.txt", "the load test needs")
     environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
     names = ("service", "kills", "crowd", "arrivals")
     codes = [call(PYTHON, "benchmarks/" + name + ".py", env=environment) for name in names]
-    return max(codes)
+    walk = dict(environment, GANTOYS_WALK="whole")
+    return max([*codes, call(PYTHON, "-m", "pytest", "tests/browser/test_walk_browser.py", env=walk)])
 
 
 def film(arguments):

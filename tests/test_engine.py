@@ -119,20 +119,21 @@ def test_written_out_gradients_equal_those_of_autograd_for_networks_and_moves_of
     walk(through_the_losses(seeds=seeds, gp0=0.5, r2=0.9, **SHAPES[shape]))
 
 
-@pytest.mark.parametrize("private", [True, False])
+@pytest.mark.parametrize("kernel", [products.ONEDNN, products.TORCH])
 @pytest.mark.parametrize("activation", ["leaky-relu", "relu", "tanh"])
 def test_large_layers_in_single_precision_have_the_gradients_of_double_precision(
-    activation: str, private: bool, monkeypatch: pytest.MonkeyPatch
+    activation: str, kernel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1e-4: single precision rounds at 6e-8, sums run over 256 points, and the penalty is a product of six matrices."""
-    if not private:
-        monkeypatch.setattr(products, "_LINEAR", None)
+    if products._LINEAR is None:  # a torch that does not bring it
+        kernel = products.TORCH
+    monkeypatch.setattr(products, "kernel", lambda: kernel)
     penalties = {"gp": 1.5, "r1": 0.9} if activation != "tanh" else {}
     config = tiny(width=160, batch=128, layers=3, activation=activation, steps=3, **penalties)
     single, exact = Game(config, closed=True), double(config, closed=False)
     assert isinstance(single.passes, ClosedForm)
     for tape in (single.passes.tape_d, single.passes.tape_g):
-        assert tape.heavy == tape.heavy_tall == (products._LINEAR is not None)
+        assert tape.heavy == tape.heavy_tall == (kernel == products.ONEDNN)
     for _ in range(3):
         for one, other in ((single.d, exact.d), (single.g, exact.g)):
             other.theta.copy_(one.theta)

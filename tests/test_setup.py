@@ -484,9 +484,9 @@ def test_a_failed_check_fails_the_run_but_pytest_still_speaks_last(monkeypatch: 
 
     monkeypatch.setattr(dev, "call", call)
     monkeypatch.setattr(dev, "begin", begin)
-    with pytest.raises(SystemExit, match=r"failed: mypy gantoys$"):
+    with pytest.raises(SystemExit, match=r"failed: mypy gantoys, pytest tests/browser$"):
         dev.test([])
-    assert ran == ["ruff", "ruff", "mypy", "tests/browser", "pytest", "pytest"]
+    assert ran == ["ruff", "ruff", "mypy", "tests/browser", "pytest"]
 
 
 # Server settings

@@ -25,7 +25,10 @@ from gantoys.runs.presets import START
 from gantoys.runs.store import Store
 from gantoys.training.filming import record
 
-WHOLE = os.environ.get("GANTOYS_WALK") == "whole"  # in every view that the choices of a lesson make: ten minutes
+# Everywhere all, in every view that the choices of a lesson make, takes ten minutes: `make load` does it. Else the
+# lessons without a film are walked briefly.
+WHOLE = os.environ.get("GANTOYS_WALK") == "whole"
+FILMED = ("start", "lab", "compare")
 ROOT = Path(__file__).resolve().parents[2]
 TINY = TrainConfig(width=6, layers=1, batch=8, steps=24, frames=7, cadence="even", grid=8, shown=64, seed=3)
 BENEATH = '.gs, .st-key-lab-actions, [data-testid="stPopoverBody"], [role=radiogroup]'
@@ -78,8 +81,8 @@ def no_trouble(address: str) -> Iterator[None]:
 def walk(address: str, open_page: Callable[..., Page], console_errors: list[str]) -> Iterator[Callable[..., Walk]]:
     """walk(key, field=value, ...) opens a lesson by its link."""
 
-    def begin(key: str, every_view: bool = True, **params: Any) -> Walk:
-        one = Walk(open_page(reduced_motion="reduce"), console_errors, every_view=every_view)
+    def begin(key: str, every_view: bool = True, brief: bool = False, **params: Any) -> Walk:
+        one = Walk(open_page(reduced_motion="reduce"), console_errors, every_view=every_view, brief=brief)
         one.open(f"{address}/{'' if key == KEYS[0] else key}?{urlencode(params)}")
         return one
 
@@ -89,7 +92,8 @@ def walk(address: str, open_page: Callable[..., Page], console_errors: list[str]
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_control_of_a_lesson_can_be_used_twice(walk: Callable[..., Walk], key: str) -> None:
-    one = walk(key, WHOLE, **({"run": write_run(TINY), "step": 12} if key == "lab" else {}))
+    brief = not WHOLE and key not in FILMED
+    one = walk(key, WHOLE, brief, **({"run": write_run(TINY), "step": 12} if key == "lab" else {}))
     if key == "lab":  # before a chip brings another run
         one.everything(BENEATH)
     assert one.everything() > 12

@@ -45,7 +45,7 @@ class Walk:
     """One page, and how often each control was used on it.
 
     every_view: a control of the picture counts anew whenever anything else was chosen; else when the picture has other
-    controls than before.
+    controls than before. brief: each is used once, and what stands in drawers is left alone.
     """
 
     page: Page
@@ -53,6 +53,7 @@ class Walk:
     used: dict[Control, int] = field(default_factory=dict)
     within: str = ANYWHERE
     every_view: bool = True
+    brief: bool = False
 
     def __post_init__(self) -> None:
         self.page.add_init_script(SCRIPT)
@@ -88,7 +89,7 @@ class Walk:
         while True:
             there = [control for control in self.look(after) if not re.search(but, control.name)]
             new, known = set(there) - known, known | set(there)
-            due = [c for c in there if self.used.get(c, 0) < (2 if c.leads or c.kind == "choice" else 1)]
+            due = [c for c in there if self.used.get(c, 0) < self._times(c)]
             if not due:
                 return len(self.used) - begun
             # what has not been used comes first, of that what has just come to light
@@ -96,6 +97,12 @@ class Walk:
             turn = self.used[control] = self.used.get(control, 0) + 1
             getattr(self, f"_{control.kind}")(control)
             after = f"{control.kind} “{control.name}”, time {turn}"
+
+    def _times(self, control: Control) -> int:
+        """How often it is used; most kinds do twice what they do in one use."""
+        if self.brief:
+            return int(control.kind != "drawer")
+        return 2 if control.leads or control.kind == "choice" else 1
 
     def _at(self, control: Control) -> ElementHandle:
         """Where it is now: pages are drawn anew."""
@@ -116,7 +123,7 @@ class Walk:
     def _button(self, control: Control) -> None:
         self._press(control)
         # those with a key beside their name ask a question: once more when it is answered
-        if not control.leads and control in self.look(f"{control.name}, once"):
+        if not self.brief and not control.leads and control in self.look(f"{control.name}, once"):
             self._press(control)  # else it led elsewhere, or must wait for what was asked for
 
     _keep = _button
@@ -166,9 +173,10 @@ class Walk:
         self._focus(control)
         for key in ("End", "Shift+ArrowLeft", " ", " ", "Home", "ArrowRight", "ArrowDown", "ArrowUp"):
             self.page.keyboard.press(key)
-        self.settle()
-        self._focus(control)
-        self.page.keyboard.press("End")
+        if not self.brief:
+            self.settle()
+            self._focus(control)
+            self.page.keyboard.press("End")
 
     def _handle(self, control: Control) -> None:
         for way in (24, -24):
