@@ -152,6 +152,7 @@ class Nursery:
 
 def warm() -> None:
     """Import what workers need, and train a little, so that what the first use of anything takes is over."""
+    import scipy.sparse.linalg  # noqa: F401  for eigenvalues: shared by all workers, and none has to wait for it
     import torch
 
     from gantoys.runs.config import TrainConfig

@@ -113,7 +113,7 @@ def test_the_lens_computes_when_it_is_asked_and_not_before(
     page.wait_for_timeout(1500)
     expect(page.get_by_text("Not computed here yet")).to_be_visible()
     page.get_by_role("button", name="Compute").click()
-    expect(page.get_by_text("Trained here")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("Trained here")).to_be_visible(timeout=180_000)
     assert 0.5 < number(page, "largest") < 2 and number(page, "turns once") > 2
     shoot(page, "dynamics-lens")
     with page.expect_popup() as opening:
