@@ -432,17 +432,23 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallDisk:
 FILLS = TrainConfig(steps=600, frames=200, cadence="even", width=16, batch=32, grid=32, shown=800)
 
 
-def test_a_disk_that_paused_films_keep_full_gives_up_those_that_nobody_used(disk: SmallDisk, tmp_path: Path) -> None:
-    store, size = Store(disk.folder), (disk.bytes - film_bytes(FILLS) // 2) // 4  # a whole film more is too much
-    films = [disk.fill(size, FILLS.changed(seed=k), 1e9 + k) for k in (5, 6, 7, 8)]
-    service = RunService(store, workers=1)
-    run = service.ask(FILLS, "ann")
+def watched(run: Run) -> int:
+    """Look at a run until it has ended: its film never gets shorter. How many frames were seen."""
     shown = 0
     while not run.status().ended:
         film = run.film()
         assert film is None or len(film) >= shown
         shown = len(film) if film is not None else shown
         time.sleep(0.02)
+    return shown
+
+
+def test_a_disk_that_paused_films_keep_full_gives_up_those_that_nobody_used(disk: SmallDisk, tmp_path: Path) -> None:
+    store, size = Store(disk.folder), (disk.bytes - film_bytes(FILLS) // 2) // 4  # a whole film more is too much
+    films = [disk.fill(size, FILLS.changed(seed=k), 1e9 + k) for k in (5, 6, 7, 8)]
+    service = RunService(store, workers=1)
+    run = service.ask(FILLS, "ann")
+    watched(run)
     assert run.status().state == "done" and store.folder == disk.folder and disk.used() <= disk.bytes
     assert [path.exists() for path in films] == [False, False, True, True], "the two that were used least recently"
     assert frame_bytes(run.film_path()) == fresh(FILLS, tmp_path)
@@ -456,12 +462,7 @@ def test_a_disk_that_others_keep_full_lets_a_run_go_on_elsewhere_with_what_there
     (disk.folder / "of somebody else").write_bytes(bytes(disk.bytes - film_bytes(FILLS) // 2))
     service = RunService(store, workers=1)
     run = service.ask(FILLS, "ann")
-    shown = 0
-    while not run.status().ended:
-        film = run.film()
-        assert film is None or len(film) >= shown
-        shown = len(film) if film is not None else shown
-        time.sleep(0.02)
+    shown = watched(run)
     assert run.status().state == "done" and shown == 200
     assert store.folder.parent == tmp_path and store.folder.name.startswith("gantoys-films-")
     assert sum("are kept in" in record.message for record in caplog.records) == 1
