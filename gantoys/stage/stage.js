@@ -318,6 +318,8 @@ function scale(axis, from, to) {
 }
 
 /** One drawing of the scene by any pen: measures, lays the panels out, draws axes and layers, places the labels. */
+const LOWEST = 720; // pixels of the window for which Python chooses the stage's height
+
 class Picture {
   constructor(stage, pen, width, height) {
     Object.assign(this, { stage, pen, width, height, theme: stage.theme, handles: [], drawArea: null });
@@ -1607,7 +1609,8 @@ class Stage {
     this.root.dataset.form = lecture ? 'lecture' : wide ? 'wide' : 'narrow';
     this.root.dataset.readouts = this.scene.readouts.filter((r) => r.visible).length;
     this.stacked = !wide && !lecture && width < 560 && this.panels().length > 1;
-    const high = this.view.height ?? (lecture ? 560 : 480), unit = lecture ? Math.max(1, Math.min(width / 1240, high / 520)) : 1;
+    const spare = lecture && wide ? Math.max(0, innerHeight - LOWEST) : 0; // what a projector has more than a small one
+    const high = (this.view.height ?? (lecture ? 560 : 480)) + spare, unit = lecture ? Math.max(1, Math.min(width / 1240, high / 520)) : 1;
     this.type = lecture ? 26.5 * unit : wide ? 14 : 13;
     this.line = lecture ? 4.5 * unit : 2.25;
     this.root.style.setProperty('--gs-unit', unit);

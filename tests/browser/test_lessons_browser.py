@@ -99,6 +99,13 @@ def test_on_a_phone_nothing_overlaps_and_nothing_scrolls_sideways(
             assert apart, (a, b)
 
 
+def test_a_larger_projector_is_used(lesson: Callable[..., Page]) -> None:
+    page = lesson(KEYS[0], "view=lecture", viewport={"width": 1920, "height": 1080})
+    last = page.get_by_role("button", name="After 3,000 steps")
+    box = last.bounding_box()
+    assert box is not None and 980 < box["y"] + box["height"] <= 1080  # all is in the picture, and little is empty
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_lecture_view_is_large_and_works_by_keys_alone(lesson: Callable[..., Page], key: str, shoot: Shoot) -> None:
     page = lesson(key, "view=lecture")
