@@ -33,7 +33,16 @@ OLDEST = (3, 11)
 NEWER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
 RESTARTED = "GANTOYS_RESTARTED"  # set while another Python runs this file, so that it happens once
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+HEADLESS_SHELL = "chromium-headless-shell"  # a Chromium without windows; the tests take a fifth less time with it
+CHROMIUM_NAMES = (
+    HEADLESS_SHELL,
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "microsoft-edge",
+)
 CHROMIUM_PATHS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -305,9 +314,12 @@ def ensure_chromium():
         say("installing Debian's chromium")
         quietly = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         call("apt-get", "-q", "update", env=quietly)
-        # The fonts are a recommendation of chromium's; without any, text has no width.
-        call("apt-get", "-qy", "install", "--no-install-recommends", "chromium", "fonts-liberation", env=quietly)
-        path = find_chromium()
+        for package in (HEADLESS_SHELL, "chromium"):  # older releases have the second only
+            # The fonts are a recommendation of chromium's; without any, text has no width.
+            call("apt-get", "-qy", "install", "--no-install-recommends", package, "fonts-liberation", env=quietly)
+            path = find_chromium()
+            if path is not None:
+                break
     if path is None:
         stop(NO_CHROMIUM)
     return path

@@ -14,7 +14,7 @@ from gantoys.maths.dynamics import REGULARISERS, RULES, growth, stability, traje
 from gantoys.maths.dynamics_limits import LONG_RUN, long_run, region
 from gantoys.pictures.dynamics import DynamicsState, lens_config, lens_scene, scene
 from gantoys.pictures.dynamics.lens import factors, leading, period
-from gantoys.pictures.dynamics.paths import PARTICLES, particles
+from gantoys.pictures.dynamics.paths import PARTICLES, particles, paths
 from gantoys.pictures.dynamics.scene import MOVES
 from gantoys.pictures.lab_state import write_run
 from gantoys.pictures.state import read, write
@@ -195,6 +195,48 @@ def test_the_path_ends_where_the_published_runs_do(fields, far):
 
 def test_r1_arrives_as_published():
     assert shown(drawn(regulariser="r1", step=0.2, steps=500), "far") == pytest.approx(2.6e-6, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("loss", "regulariser", "share"),
+    [
+        ("saturating", "none", 1.0),
+        ("saturating", "r1", 1.0),
+        ("non-saturating", "consensus", 1.0),
+        ("least-squares", "weight-decay", 1.0),
+        ("wasserstein", "wgan-gp", 0.98),
+        ("hinge", "none", 0.98),
+        ("saturating", "clip", 0.98),
+    ],
+)
+def test_the_band_of_the_flow_s_radius_holds_the_flow(loss: str, regulariser: str, share: float):
+    """A method of order 8 with a tolerance of its own, where it can: across a jump, 100 parts a step."""
+    state = DynamicsState(rule="flow", loss=loss, regulariser=regulariser, strength=0.5, steps=100)
+    found, checked = paths(state), []
+    for key in ("step", "theta"):
+        along, control = found.along[key], next(c for c in found.controls if c.key == key)
+        for i in range(0, len(control.values), 5):
+            value = float(control.values[i])
+            h, start = (value, state.theta) if key == "step" else (state.step, value)
+            if share == 1.0:
+                game = state.game(state.strength)
+                at = solve_ivp(
+                    lambda _, w, game=game: np.array(game.field(w[0], w[1])), (0, h * state.steps), [start, state.psi],
+                    method="DOP853", rtol=1e-11, atol=1e-14, t_eval=h * found.steps,
+                ).y  # fmt: skip
+                true = np.hypot(*at)
+            else:
+                path = trajectory(
+                    state.game(state.strength), "flow:100", np.array([start]), np.array([state.psi]),
+                    step=np.array([h]), steps=state.steps,
+                )  # fmt: skip
+                true = np.hypot(path.theta, path.psi)[found.steps, 0]
+            checked.append(np.abs(along.radius[:, i] - true) <= along.error[:, i] + 1e-9 * np.maximum(true, 1e-3))
+    assert np.mean(checked) >= share
+    far = next(
+        r for r in drawn(**{k: getattr(state, k) for k in ("rule", "loss", "regulariser")}).readouts if r.key == "far"
+    )
+    assert far.kind == "estimated" and far.band == "far_error"
 
 
 def test_the_flow_s_circle_closes_to_half_a_per_cent_for_every_step_size():

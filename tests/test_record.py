@@ -215,7 +215,9 @@ def test_the_losses_of_a_picture_are_what_the_players_minimise(name: str) -> Non
     fake = fake[: len(real)]
     if c.instance_noise:
         at = c.instance_noise * (1 - game.taken / c.instance_noise_steps)
-        real, fake = (x + at * recorder._normal(c.seed, 4, x.shape, which) for which, x in enumerate((real, fake)))
+        real, fake = (
+            x + at * recorder.objectives._normal(c.seed, 4, x.shape, which) for which, x in enumerate((real, fake))
+        )
     real, fake = (x.reshape(-1, c.pac * c.dim) for x in (real, fake))
     d = modules(game.d)
 
@@ -228,7 +230,7 @@ def test_the_losses_of_a_picture_are_what_the_players_minimise(name: str) -> Non
     want_g = float(np.mean(loss.generator_loss(a_real, a_fake)))
     if c.label_smoothing:
         want_d = float(np.mean(0.8 * loss.real(a_real) + 0.2 * loss.fake(a_real) + loss.fake(a_fake)))
-    between = fake + recorder._uniform(c.seed, len(real)) * (real - fake)
+    between = fake + recorder.objectives._uniform(c.seed, len(real)) * (real - fake)
     want_d += c.r1 / 2 * float(slope(real).mean()) + c.r2 / 2 * float(slope(fake).mean())
     want_d += c.gp * float((slope(between).sqrt() - 1).square().mean()) + c.gp0 * float(slope(between).mean())
     if c.feature_matching:

@@ -412,16 +412,17 @@ def test_a_script_that_only_asks_to_install_a_browser_is_no_browser(
     assert dev.find_chromium() == str(starts)
 
 
+@pytest.mark.parametrize("packages", [["chromium-headless-shell", "chromium"], ["chromium"]], ids=["new", "old"])
 def test_debian_is_asked_for_its_chromium_after_its_lists_are_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
     def call(*command: str, **options: object) -> int:
-        asked.append(next(word for word in command if word in ("update", "install")))
-        if asked[-1] == "install":
-            (tmp_path / "chromium").write_text("#!/bin/sh\n")
-            (tmp_path / "chromium").chmod(0o755)
+        asked.append("update" if "update" in command else command[-2])
+        if asked[-1] in packages:
+            (tmp_path / asked[-1]).write_text("#!/bin/sh\n")
+            (tmp_path / asked[-1]).chmod(0o755)
         return 0
 
     monkeypatch.setattr(dev, "CHROMIUM_PATHS", ())
@@ -430,8 +431,8 @@ def test_debian_is_asked_for_its_chromium_after_its_lists_are_new(
     monkeypatch.setattr(dev, "call", call)
     monkeypatch.delenv("GANTOYS_CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert dev.ensure_chromium() == str(tmp_path / "chromium")
-    assert asked == ["update", "install"]
+    assert dev.ensure_chromium() == str(tmp_path / packages[0])
+    assert asked == ["update", *["chromium-headless-shell", "chromium"][: 3 - len(packages)]]
 
 
 @pytest.mark.parametrize(

@@ -37,14 +37,14 @@ from gantoys.training.closed_form import ClosedForm
 from gantoys.training.fixed_law import FixedLaw
 from gantoys.training.game import Game, Moment
 from gantoys.training.layers import pack
-from gantoys.training.networks import Network
+from gantoys.training.objectives import Objectives
 from gantoys.training.reference import Reference
 from gantoys.training.stability import spectrum
 
 ROOM = 1.15  # side of the picture, in sides of the target's own box
 WIDER = 1.12  # of a cell beyond that room, on the line, to the one before it
 MESH_REACH = 2.0  # the noise grid ends at so many standard deviations
-_SHOWN, _COMPANY, _MORE, _BETWEEN, _INSTANCE = range(5)  # what the pictures' random numbers are for
+_SHOWN, _COMPANY, _MORE = range(3)  # what the pictures' random numbers are for; `objectives` has two more
 Array = np.ndarray
 
 
@@ -176,6 +176,8 @@ class Recorder:
             company = [_drawn(c, c.batch, c.seed + member, _COMPANY) for member in game.members]
             self.company_real = pack(tensor([real for real, _ in company]), c.pac)
             self.company_noise = torch.stack([noise for _, noise in company]).to(like)
+        beside = self._beside if self.compares else None
+        self.objectives = Objectives(game, self.real[:, : self.judged], self.noise[:, : self.judged], beside)
         edges = self.views[0].edges if c.dim == 1 else None
         self.law = FixedLaw(game, self.real, edges) if c.fake_law else None
         if c.dim == 1 and self.law is None:
@@ -203,8 +205,8 @@ class Recorder:
         norms = {"grad_d": game.d.gradient_norms(), "grad_g": game.g.gradient_norms()}
         taken |= {k: (v if gradients else torch.zeros_like(v)) for k, v in norms.items()}
         taken["arrows"] = self._arrows(taken["samples"])
-        if self._more_than_the_loss():
-            taken["terms_d"], taken["terms_g"] = self._minimised(population[:, : self.judged])
+        if self.objectives.more_than_the_loss():
+            taken["terms_d"], taken["terms_g"] = self.objectives(population[:, : self.judged])
         if self.law is not None:
             taken["slopes"] = self.law.slopes()
         if game.config.slow is not None:
@@ -291,57 +293,6 @@ class Recorder:
         arrows = torch.zeros_like(samples[:, : self.arrows])
         arrows[:, :count] = -slope * (count // c.pac)
         return arrows
-
-    # --- what D and G minimise
-
-    def _more_than_the_loss(self) -> bool:
-        """Whether the players minimise more than the mean of the loss at the points as they are."""
-        now = self.game.now
-        return bool(
-            now.r1 or now.r2 or now.gp or now.gp0 or now.label_smoothing or now.feature_matching or now.unrolled
-            or now.historical_averaging or now.consensus or self.game.noise()
-        )  # fmt: skip
-
-    def _minimised(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """What D and what G minimise, pack by pack, (S, packs) each, with all that the run adds to the loss."""
-        game, c, now = self.game, self.game.config, self.game.now
-        with torch.inference_mode(False), torch.enable_grad():
-            real, fake = self.real[:, : self.judged].clone(), samples.clone()
-            if noise := game.noise():
-                real, fake = (
-                    x + noise * torch.stack([self._normal(seed, _INSTANCE, x[0].shape, which) for seed in game.seeds])
-                    for which, x in enumerate((real, fake))
-                )
-            real, fake = pack(real, c.pac), pack(fake, c.pac)
-            between = torch.stack([self._uniform(seed, len(real[0])) for seed in game.seeds])
-            psi, beside = game.d.theta.clone(), self._beside() if self.compares else None
-            told = Reference(c, game.g, game.d)
-            terms_d = told.terms_d(now, psi, real, fake, between, beside=beside).detach()
-            if now.unrolled:
-                psi = told.looks_ahead(now, psi, real, fake, between)
-            terms_g = told.terms_g(now, psi, real, fake, beside=beside).detach()
-            if now.consensus:
-                theta, psi = (p.theta.clone().requires_grad_(True) for p in (game.g, game.d))
-                made = pack(game.g.network(theta, self.noise[:, : self.judged], learning=True)[0], c.pac)
-                (v_d,) = torch.autograd.grad(told.loss_d(now, psi, real, made.detach(), between), psi)
-                (v_g,) = torch.autograd.grad(told.loss_g(now, psi, real, made), theta)
-                length = _squares(game.d.network, v_d) + _squares(game.g.network, v_g)
-                terms_d, terms_g = (x + now.consensus / 2 * length[:, None] for x in (terms_d, terms_g))
-        if now.historical_averaging:
-            terms_d, terms_g = (
-                x if (mean := p.mean) is None
-                else x + now.historical_averaging * _squares(p.network, p.theta - mean)[:, None]
-                for x, p in ((terms_d, game.d), (terms_g, game.g))
-            )  # fmt: skip
-        return terms_d, terms_g
-
-    def _normal(self, seed: int, use: int, shape: torch.Size, which: int) -> Tensor:
-        generator = torch_generator(entropy(seed, 0, PICTURES, 2 * use + which))
-        return torch.randn(shape, generator=generator).to(self.noise)
-
-    def _uniform(self, seed: int, count: int) -> Tensor:
-        generator = torch_generator(entropy(seed, 0, PICTURES, 2 * _BETWEEN))
-        return torch.rand((count, 1), generator=generator).to(self.noise)
 
     # --- figures
 
@@ -450,11 +401,6 @@ def _bound(real: Array, density: Any) -> JSBound | None:
 def _error(terms: Any) -> float:
     """The standard error of the mean of `terms`."""
     return float(np.std(terms, ddof=1) / np.sqrt(len(terms)))
-
-
-def _squares(network: Network, flat: Tensor) -> Tensor:
-    """The squared length of each seed's numbers, (S,)."""
-    return torch.stack([part.square().sum((1, 2)) for part in network.views(flat).values()]).sum(0)
 
 
 def _sigmoid(a: Array) -> Array:

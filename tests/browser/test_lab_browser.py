@@ -123,6 +123,7 @@ def test_a_branch_is_the_same_run_up_to_its_step(lab: Callable[..., Page], home:
     expect(page.locator('[data-key="step"] output')).to_have_text("600", timeout=10_000)
     shoot(page, "lab-branch")
     store = Store(home / "films")
+    eventually(page, lambda: store.find(branch) is not None)  # its last frame is shown before its film is closed
     parent, child = store.find(config), store.find(branch)
     assert parent is not None and child is not None
     assert (parent.samples[:31] == child.samples[:31]).all() and (child.samples[31:] == child.samples[30]).all()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gantoys.maths import LOSSES
 from gantoys.maths.dynamics import (
     REGULARISERS,
     RULES,
@@ -32,6 +33,7 @@ PARTICLES = 216
 POSITIONS = 41
 MOST_FRAMES = 251
 PARTS = 3  # of the flow's solver for a step of size 1: its circles then close to half a per cent over the whole film
+FINER = 2  # parts of the path for one of the particles; the two tell what the solver leaves of the path's digits
 UNDECIDED = 1e-9
 _GOLDEN = np.pi * (3 - np.sqrt(5))
 
@@ -40,10 +42,12 @@ _GOLDEN = np.pi * (3 - np.sqrt(5))
 class Along:
     """What a slider moves, S its positions: theta, psi (T, S), eigenvalues (S, m) of a step, or None, of the field
     (S, 2), or None, and factor (S,): by how much a step makes a small distance grow, and turn (S,): its angle.
+    error (T, S): what a solver may have done to the distance so far; 0 where the rule itself is followed.
     """
 
     theta: Array
     psi: Array
+    error: Array
     own: Array | None
     found: Array | None
     factor: Array
@@ -118,25 +122,48 @@ def paths(state: DynamicsState) -> Paths:
     theta, psi = _walk(
         state, np.append(at["theta"], dots[0]), np.append(np.full(count, state.psi), dots[1]), *moved.values()
     )
+    path_theta, path_psi = theta[:, :count], psi[:, :count]
+    coarse = np.hypot(path_theta, path_psi)
+    if RULES[state.rule].continuous:
+        amounts = (at["step"], at["strength"], at["beta"])
+        path_theta, path_psi = _walk(state, at["theta"], np.full(count, state.psi), *amounts, finer=FINER)
+    fine = np.hypot(path_theta, path_psi)
     ends = np.cumsum([0, *sizes])
     along = {}
     for key, start, end in zip(grids, ends, ends[1:], strict=False):
         part = slice(start, end)
         own, found, factor, turn = _linear(state, at["step"][part], at["strength"][part], at["beta"][part])
-        along[key] = Along(theta[keep, part], psi[keep, part], own, found, factor, turn)
+        error = _error(state, coarse[:, part], fine[:, part])[keep]
+        along[key] = Along(path_theta[keep, part], path_psi[keep, part], error, own, found, factor, turn)
     found_at_rest = stability(state.game(state.strength), state.choice(state.beta), step=state.step)
     return Paths(controls, along, theta[keep, count:], psi[keep, count:], keep, found_at_rest.why)
 
 
+def _error(state: DynamicsState, coarse: Array, fine: Array) -> Array:
+    """How wrong the distances `fine` (T, S) may be, from those of a solution in half as many parts.
+
+    Along a smooth field the finer one has a sixteenth of the coarser one's error, in proportion to the distance, and
+    what a whole turn hides has shown itself before. Where the field jumps, both meet the jump by chance: there counts
+    what any position of the slider has met, twice.
+    """
+    larger = np.maximum(coarse, fine)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off = np.nan_to_num(np.abs(fine - coarse) / larger, nan=0.0)
+        row = REGULARISERS[state.regulariser]
+        if LOSSES[state.loss].jumps or row.hold is not None or not row.smooth:
+            off = 2 * np.broadcast_to(off.max(axis=1, keepdims=True), off.shape)
+        return larger * np.maximum.accumulate(off, axis=0)
+
+
 def _walk(
-    state: DynamicsState, theta: Array, psi: Array, step: Array, strength: Array, beta: Array
+    state: DynamicsState, theta: Array, psi: Array, step: Array, strength: Array, beta: Array, *, finer: int = 1
 ) -> tuple[Array, Array]:
     """theta and psi after every step, (steps + 1, n); the flow is solved in more parts where its steps are longer."""
     n = len(theta)
     w, h, b = strength, step, beta
     parts = np.ones(n, int)
     if RULES[state.rule].continuous:  # two groups, for a call costs more than what it holds
-        parts = np.ceil(PARTS * np.where(h > state.step, LARGEST_STEP, state.step)).astype(int)
+        parts = finer * np.ceil(PARTS * np.where(h > state.step, LARGEST_STEP, state.step)).astype(int)
     found = np.empty((2, state.steps + 1, n))
     for count in np.unique(parts):
         k = parts == count

@@ -174,7 +174,8 @@ def _steps(found: Paths, key: str, state: DynamicsState) -> Array:
 
 
 def _readouts(state: DynamicsState, found: Paths) -> tuple[Readout, ...]:
-    kind: Literal["exact", "estimated"] = "estimated" if RULES[state.rule].continuous else "exact"
+    solved = RULES[state.rule].continuous
+    kind: Literal["exact", "estimated"] = "estimated" if solved else "exact"
     along = found.along
     turn = {key: 2 * np.pi / np.where(a.turn > 1e-9, a.turn, np.nan) for key, a in along.items()}
     turn = {key: np.where(along[key].turn <= 1e-9, np.inf, v) for key, v in turn.items()}
@@ -193,11 +194,17 @@ def _readouts(state: DynamicsState, found: Paths) -> tuple[Readout, ...]:
         for key, a in along.items()
     }
     percent = {key: 100 * (a.factor - 1) for key, a in along.items()}
+    if solved:
+        error = {key: a.error[-1] for key, a in along.items()}
+        quiet.append(Readout("far_error", "*r*, its error", over(found, error), form=".1e", visible=False))
     here = int(found.controls[0].start)
     return (
         Readout("factor", "factor per step, |*μ*|_{max}", over(found, {k: a.factor for k, a in along.items()})),
         Readout("turn", "a turn near the middle", over(found, turn), unit="steps", digits=1),
-        Readout("far", f"*r* after {state.steps} steps", over(found, far), form=".4g", kind=kind),
+        Readout(
+            "far", f"*r* after {state.steps} steps", over(found, far), form=".4g", kind=kind,
+            band="far_error" if solved else "",
+        ),
         Readout(
             "now", "*r* now", Swept({"time": along["step"].radius[:, here]}), form=".4g", kind=kind, visible=False
         ),
