@@ -71,7 +71,7 @@ def test_a_short_run_does_not_wait_for_the_end_of_a_long_one_whose_film_is_the_s
     make: Callable[..., RunService], tmp_path: Path
 ) -> None:
     service = make(turn_seconds=0.3)
-    steady = STEADY.changed(steps=15_000, frames=300)  # outlasts the short one on any machine
+    steady = STEADY.changed(steps=9_000, frames=180)  # outlasts the short one on any machine
     long = service.ask(steady, "ann")
     until(lambda: has_frames(long), "frames")
     short = service.ask(SHORT, "bob")
@@ -270,8 +270,8 @@ def test_memory_is_measured_and_a_small_machine_has_one_worker(monkeypatch: pyte
 def test_workers_killed_at_random_moments_cost_no_frame_that_was_shown(
     make: Callable[..., RunService], tmp_path: Path
 ) -> None:
-    service, dice = make(workers=2, turn_seconds=0.4), random.Random(4)
-    configs = [STEADY.changed(seed=k, steps=7000, frames=140) for k in range(3)]
+    service, dice = make(workers=2, turn_seconds=0.3), random.Random(4)
+    configs = [STEADY.changed(seed=k, steps=4000, frames=80) for k in range(3)]
     runs = [service.ask(config, f"visitor {k}") for k, config in enumerate(configs)]
     shown, pids = [0] * len(runs), set()
     kills, due = 0, time.monotonic() + 0.5
@@ -285,9 +285,9 @@ def test_workers_killed_at_random_moments_cost_no_frame_that_was_shown(
             shown[k] = count
         workers = [worker for run in runs for worker in run._job.workers if worker.pid is not None]
         pids |= {worker.pid for worker in workers}
-        if kills < 10 and workers and time.monotonic() > due:
+        if kills < 6 and workers and time.monotonic() > due:
             dice.choice(workers).kill()
-            kills, due = kills + 1, time.monotonic() + dice.uniform(0.25, 0.6)
+            kills, due = kills + 1, time.monotonic() + dice.uniform(0.2, 0.4)
         time.sleep(0.01)
     assert kills >= 3 and [run.status().state for run in runs] == ["done"] * 3
     until(lambda: not any(alive(process) for process in pids if process), "no orphan", 5)
@@ -412,7 +412,7 @@ class SmallDisk:
 
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallDisk:
-    small = SmallDisk(tmp_path / "films", 12 * 2**20)
+    small = SmallDisk(tmp_path / "films", 4 * 2**20)
     usual = process.command
 
     def command(module: str, *arguments: str) -> list[str]:
@@ -429,7 +429,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallDisk:
     return small
 
 
-FILLS = TrainConfig(steps=600, frames=200, cadence="even", width=16, batch=32, grid=32, shown=800)
+FILLS = TrainConfig(steps=180, frames=60, cadence="even", width=16, batch=32, grid=32, shown=800)
 
 
 def watched(run: Run) -> int:
@@ -463,12 +463,12 @@ def test_a_disk_that_others_keep_full_lets_a_run_go_on_elsewhere_with_what_there
     service = RunService(store, workers=1)
     run = service.ask(FILLS, "ann")
     shown = watched(run)
-    assert run.status().state == "done" and shown == 200
+    assert run.status().state == "done" and shown == FILLS.frames
     assert store.folder.parent == tmp_path and store.folder.name.startswith("gantoys-films-")
     assert sum("are kept in" in record.message for record in caplog.records) == 1
     assert frame_bytes(run.film_path()) == fresh(FILLS, tmp_path)
     found = store.find(FILLS)
-    assert found is not None and len(found) == 200 and (disk.folder / "of somebody else").exists()
+    assert found is not None and len(found) == FILLS.frames and (disk.folder / "of somebody else").exists()
     service.close()
 
 

@@ -100,18 +100,22 @@ def contexts(browser: Browser) -> defaultdict[str, list[BrowserContext]]:
 def open_page(
     browser: Browser, contexts: defaultdict[str, list[BrowserContext]], console_errors: list[str]
 ) -> Iterator[OpenPage]:
-    """open_page(url, viewport=WIDE, color_scheme="light", ...) goes there; further options are the context's."""
+    """open_page(url, viewport=WIDE, color_scheme="light", ...) goes there; further options are the context's.
+
+    once: the context is not used again, as when a test winds its clock."""
     used: list[tuple[str, BrowserContext]] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":
             console_errors.append(message.text)
 
-    def opened(url: str | None = None, *, viewport: dict[str, int] | None = None, **options: Any) -> Page:
+    def opened(
+        url: str | None = None, *, viewport: dict[str, int] | None = None, once: bool = False, **options: Any
+    ) -> Page:
         options["viewport"] = viewport or WIDE
-        free = contexts[repr(sorted(options.items()))]
-        context = free.pop() if free else browser.new_context(**options)
-        used.append((repr(sorted(options.items())), context))
+        name = repr(sorted(options.items()))
+        context = contexts[name].pop() if contexts[name] and not once else browser.new_context(**options)
+        used.append(("" if once else name, context))
         page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: console_errors.append(str(error)))
@@ -120,12 +124,15 @@ def open_page(
         return page
 
     yield opened
-    for options, context in used:
+    for name, context in used:
+        if not name:
+            context.close()
+            continue
         for page in context.pages:
             if page.url.startswith("http"):
                 page.evaluate("localStorage.clear()")  # what a visitor leaves behind
             page.close()
-        contexts[options].append(context)
+        contexts[name].append(context)
 
 
 @pytest.fixture
