@@ -412,7 +412,7 @@ class SmallDisk:
 
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallDisk:
-    small = SmallDisk(tmp_path / "films", 4 * 2**20)
+    small = SmallDisk(tmp_path / "films", 7 * 2**20)
     usual = process.command
 
     def command(module: str, *arguments: str) -> list[str]:
@@ -429,7 +429,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallDisk:
     return small
 
 
-FILLS = TrainConfig(steps=180, frames=60, cadence="even", width=16, batch=32, grid=32, shown=800)
+FILLS = TrainConfig(steps=300, frames=100, cadence="even", width=16, batch=32, grid=32, shown=800)
 
 
 def watched(run: Run) -> int:

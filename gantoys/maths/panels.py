@@ -131,14 +131,14 @@ def log_ratio(p: Mixture1D, q: Mixture1D) -> Callable[[Array, Array], Array]:
 
 
 _PROBES = np.array([0.0, 0.2, 0.4, 0.6, 0.8])
-_CHORDS, _SEARCH_ROUNDS = 16, 80
+_SEARCH_ROUNDS = 80
 
 
 def with_zeros(g: Function, edges: Array) -> Array:
     """The edges (S, M) with the sign changes of g added, so that the kinks or jumps they cause lie between panels.
 
     g(rows, x): rows (P,), x (P, n), returns (P, n). A rule that averages over a kink is wrong by more than it estimates
-    when the kink lies close to a panel's end. Found by probing five points a panel, then by the Illinois method.
+    when the kink lies close to a panel's end. Found by probing five points a panel, then by `_roots`.
     """
     edges = np.atleast_2d(edges)
     count = len(edges)
@@ -163,23 +163,28 @@ def with_zeros(g: Function, edges: Array) -> Array:
 
 
 def _roots(g: Function, rows: Array, low: Array, high: Array, at_low: Array, at_high: Array) -> Array:
-    """The zeros between low and high, where g has opposite signs: Illinois (Dowell & Jarratt 1971), later bisection."""
-    x, enough, before = 0.5 * (low + high), 1e-14 * (high - low), np.zeros(len(rows), bool)
-    for turn in range(_SEARCH_ROUNDS if len(rows) else 0):
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            chord = high - at_high * (high - low) / (at_high - at_low)
-        inside = (chord >= low) & (chord <= high) & (turn < _CHORDS)
-        last, x = x, np.where(inside, chord, 0.5 * (low + high))
+    """The zeros between low and high, where g has opposite signs: inverse quadratic interpolation where three points
+    bear it out, else bisection (Chandrupatla 1997)."""
+    x, other, third, share = low, high, high, np.full(len(rows), 0.5)
+    at_x, at_other, at_third = at_low, at_high, at_high
+    enough = 0.5e-14 * (high - low)
+    for _ in range(_SEARCH_ROUNDS if len(rows) else 0):
+        new = x + share * (other - x)
         with np.errstate(invalid="ignore"):
-            value = np.nan_to_num(g(rows, x[:, None])[:, 0])
-        if np.all((value == 0) | (np.abs(x - last) <= enough + 1e-15 * np.abs(x))):
-            break
-        left = np.sign(value) == np.sign(at_low)
-        # the end that stays twice in a row weighs half, or it would stay for ever
-        weight = np.where(left == before, 0.5, 1.0) if turn else 1.0
-        at_high, at_low = np.where(left, at_high * weight, value), np.where(left, value, at_low * weight)
-        before = left
-        low, high = np.where(left, x, low), np.where(left, high, x)
+            value = np.nan_to_num(g(rows, new[:, None])[:, 0])
+        same = np.sign(value) == np.sign(at_x)
+        third, at_third = np.where(same, x, other), np.where(same, at_x, at_other)
+        other, at_other = np.where(same, other, x), np.where(same, at_other, at_x)
+        x, at_x = new, value
+        with np.errstate(all="ignore"):
+            least = (enough + 0.5e-15 * np.abs(x)) / np.abs(other - x)
+            if np.all((value == 0) | ~(least < 0.5)):
+                break
+            place, level = (x - other) / (third - other), (at_x - at_other) / (at_third - at_other)
+            curve = at_x / (at_other - at_x) * at_third / (at_other - at_third)
+            curve += (third - x) / (other - x) * at_x / (at_third - at_x) * at_other / (at_third - at_other)
+            share = np.where((level**2 < place) & ((1 - level) ** 2 < 1 - place), curve, 0.5)
+        share = np.clip(np.nan_to_num(share, nan=0.5), np.minimum(least, 0.5), np.maximum(1 - least, 0.5))
     return x
 
 

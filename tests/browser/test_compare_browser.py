@@ -41,7 +41,7 @@ def number(page: Page, name: str) -> float:
 def test_the_runs_train_together_one_scrubber_moves_all_and_the_verdict_follows(
     comparing: Callable[..., Page], shoot: Shoot
 ) -> None:
-    page = comparing("b=g-steps&seeds=2&seed=1")
+    page = comparing("b=g-steps&seeds=2&seed=1", reduced_motion="reduce")
     expect(page.get_by_text("not trained here yet")).to_be_visible()
     page.get_by_role("button", name="Train them now").click()
     expect(clock(page)).to_have_attribute("max", "60", timeout=90_000)  # all frames of both
@@ -70,7 +70,7 @@ def test_the_runs_train_together_one_scrubber_moves_all_and_the_verdict_follows(
 
 
 def test_a_chip_answered_by_key_trains_in_lecture_view(comparing: Callable[..., Page], shoot: Shoot) -> None:
-    page = comparing("view=lecture")
+    page = comparing("view=lecture", reduced_motion="reduce")
     page.wait_for_timeout(700)  # the keys of the chips are bound a moment after the picture is there
     page.keyboard.press("3")
     expect(page.get_by_text("Before it moves:")).to_be_visible(timeout=10_000)

@@ -167,7 +167,7 @@ def test_the_path_leads_to_the_next_lesson(lesson: Callable[..., Page]) -> None:
 
 
 def test_train_it_now_grows_a_film_on_the_page(lesson: Callable[..., Page], shoot: Shoot) -> None:
-    page = lesson("start")
+    page = lesson("start", reduced_motion="reduce")  # so that all the machine is for the training
     page.get_by_role("button", name=re.compile("Train it now")).click()
     expect(page.get_by_text(re.compile(r"Training with seed 1: step [\d,]+ of 3,000"))).to_be_visible(timeout=60_000)
     film = page.locator('[data-key="step"] input')

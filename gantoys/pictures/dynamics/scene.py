@@ -196,7 +196,7 @@ def _readouts(state: DynamicsState, found: Paths) -> tuple[Readout, ...]:
     percent = {key: 100 * (a.factor - 1) for key, a in along.items()}
     if solved:
         error = {key: a.error[-1] for key, a in along.items()}
-        quiet.append(Readout("far_error", "*r*, its error", over(found, error), form=".1e", visible=False))
+        quiet.append(Readout("far_error", "*r*, its error", over(found, error), form=".2g", visible=False))
     here = int(found.controls[0].start)
     return (
         Readout("factor", "factor per step, |*μ*|_{max}", over(found, {k: a.factor for k, a in along.items()})),
