@@ -17,7 +17,7 @@ from engine import distance, double, equal, part, same_state, tiny
 from gantoys.maths.losses import LOSSES
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.groups import groups
-from gantoys.training import loop
+from gantoys.training import loop, record
 from gantoys.training.diverged import EXPLODED
 from gantoys.training.game import Game
 from gantoys.training.loop import Diverged, checkpoint_every, train
@@ -30,6 +30,17 @@ State = dict[str, np.ndarray]
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _few_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    few_points(monkeypatch)
+
+
+def few_points(patch: pytest.MonkeyPatch) -> None:
+    """Frames that are judged by few points: what their figures are is tested elsewhere."""
+    patch.setattr(record, "JUDGED", 120)
+    patch.setattr(record, "POPULATION", 120)
 
 
 def change(step: int, field: str, value: Any) -> dict[str, Any]:
@@ -97,7 +108,8 @@ def test_the_same_config_gives_the_same_frames_in_this_process_and_in_another() 
     assert len(set(ours)) == len(ours) and ours == [fingerprint(c) for c in configs]
     code = (
         "import json, sys, torch; torch.set_num_threads(1); sys.path.insert(0, 'tests')\n"
-        "from gantoys.runs.config import TrainConfig; from test_loop import fingerprint\n"
+        "from gantoys.runs.config import TrainConfig; from test_loop import few_points, fingerprint\n"
+        "import pytest; few_points(pytest.MonkeyPatch())\n"
         "print(json.dumps([fingerprint(TrainConfig.read(t)) for t in json.load(sys.stdin)]))"
     )
     done = subprocess.run(
