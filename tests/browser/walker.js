@@ -7,6 +7,13 @@
     if (width > 300 && (left < -2 || right > width + 2 || base < 4 || base > height + 2)) cut.add(text);
     return write.apply(this, arguments);
   };
+  // what a touch asks of the server begins a run only when the server says so: until then the page looks at rest
+  let asked = -Infinity;
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (...message) {
+    asked = performance.now();
+    return send.apply(this, message);
+  };
   const nap = (ms) => new Promise((done) => setTimeout(done, ms));
   const roots = () => {
     const found = [document], look = (root) => {
@@ -93,7 +100,9 @@
       const app = () => document.querySelector('[data-test-script-state]')?.dataset.testScriptState;
       for (let quiet = 0, turn = 0; quiet < 2 && turn < 2000; turn++) {
         await nap(turn ? 12 : 24);
-        quiet = app() === 'notRunning' && !stage()?.waiting ? quiet + 1 : 0;
+        if (app() !== 'notRunning') asked = -Infinity;
+        const begins = performance.now() - asked < 500;
+        quiet = app() === 'notRunning' && !begins && !stage()?.waiting ? quiet + 1 : 0;
       }
     },
     after: async (within) => {
