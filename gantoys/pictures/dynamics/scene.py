@@ -195,7 +195,7 @@ def _readouts(state: DynamicsState, found: Paths) -> tuple[Readout, ...]:
     }
     percent = {key: 100 * (a.factor - 1) for key, a in along.items()}
     if solved:
-        error = {key: a.error[-1] for key, a in along.items()}
+        error = {key: a.error[-1] + _half_a_digit(a.radius[-1]) for key, a in along.items()}
         quiet.append(Readout("far_error", "*r*, its error", over(found, error), form=".2g", visible=False))
     here = int(found.controls[0].start)
     return (
@@ -212,6 +212,12 @@ def _readouts(state: DynamicsState, found: Paths) -> tuple[Readout, ...]:
         Readout("long", "long run", over(found, long), digits=3, visible=False),
         *quiet,
     )  # fmt: skip
+
+
+def _half_a_digit(values: Array) -> Array:
+    """Half a unit of the last of four digits, which is as near as a printed number comes."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(0.5 * 10.0 ** (np.floor(np.log10(values)) - 3), nan=0.0, posinf=0.0)
 
 
 def _formula(state: DynamicsState, found: Paths) -> str:
