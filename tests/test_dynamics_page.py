@@ -247,6 +247,10 @@ def test_the_band_of_the_flow_s_radius_holds_the_flow(loss: str, regulariser: st
     assert shown(picture, "far_error") >= abs(float(f"{number:.4g}") - number), "the printed digits count too"
 
 
+def test_nothing_is_said_of_a_factor_where_there_are_no_eigenvalues():
+    assert "{factor}" in drawn(rule="flow").alt and "{factor}" not in drawn(regulariser="wgan-gp").alt
+
+
 def test_the_flow_s_circle_closes_to_half_a_per_cent_for_every_step_size():
     for loss in ("saturating", "wasserstein"):
         _, far = sweep(drawn(rule="flow", loss=loss, steps=200), "far", "step")

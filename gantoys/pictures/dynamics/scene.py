@@ -46,12 +46,13 @@ def scene(state: DynamicsState) -> Scene:
     start_over = (
         f"{state.loss} {state.regulariser} {state.rule} {state.drops} {state.steps} {state.d_steps} {state.ahead}"
     )
+    grows = "A step multiplies a small distance by {factor}. " if found.along["step"].own is not None else ""
     return Scene(
         key=f"dynamics-{hashlib.sha1(start_over.encode()).hexdigest()[:12]}",
         alt=(
             "The plane of G's point θ and D's slope ψ with the field that moves them and particles that follow a rule; "
-            "its eigenvalues; the distance from the equilibrium over the steps. A step multiplies a small distance by "
-            f"{{factor}}. After {state.steps} steps the path is {{far}} from the equilibrium."
+            f"its eigenvalues; the distance from the equilibrium over the steps. {grows}After {state.steps} steps the "
+            "path is {far} from the equilibrium."
         ),
         panels=(_plane(state, found), eigen_panel(state, found), _distance(state, found)),
         controls=(clock, *found.controls),
