@@ -111,16 +111,8 @@ def _points(found: Paths, of_field: bool) -> list[Layer]:
 def _verdict(found: Paths, of_field: bool) -> list[Layer]:
     """One sentence of several, the others being nowhere."""
     if found.along["step"].found is None:
-        return [
-            Text(
-                x=LEFT,
-                y=TOP,
-                text=f"no eigenvalues: {found.why}".replace("psi", "*ψ*"),
-                align="left",
-                frame=True,
-                role="warn",
-            )
-        ]
+        words = f"no eigenvalues: {found.why}".replace("psi", "*ψ*")
+        return [Text(x=LEFT, y=TOP, text=words, align="left", frame=True, role="warn")]
     rows = (
         (-1, "text", "arrives from nearby, in the end {percent:+.2f} % a step"),
         (0, "text", "circles, as far as the linear part says"),

@@ -198,16 +198,12 @@ def _readouts(state: DynamicsState, found: Paths) -> tuple[Readout, ...]:
     if solved:
         error = {key: a.error[-1] + _half_a_digit(a.radius[-1]) for key, a in along.items()}
         quiet.append(Readout("far_error", "*r*, its error", over(found, error), form=".2g", visible=False))
-    here = int(found.controls[0].start)
     return (
         Readout("factor", "factor per step, |*μ*|_{max}", over(found, {k: a.factor for k, a in along.items()})),
         Readout("turn", "a turn near the middle", over(found, turn), unit="steps", digits=1),
         Readout(
             "far", f"*r* after {state.steps} steps", over(found, far), form=".4g", kind=kind,
             band="far_error" if solved else "",
-        ),
-        Readout(
-            "now", "*r* now", Swept({"time": along["step"].radius[:, here]}), form=".4g", kind=kind, visible=False
         ),
         Readout("percent", "percent", over(found, percent), digits=2, visible=False),
         Readout("long", "long run", over(found, long), digits=3, visible=False),
