@@ -262,18 +262,10 @@ def _verdict(page_of: Comparison) -> None:
     seeds = page.state.seeds
     words = f"Train each run with {seeds} seed{'s' if seeds > 1 else ''}"
     button.button(words, key="compare-judge", on_click=page_of.judge)
-    if page.get("trouble-verdict"):
-        st.warning(page.get("trouble-verdict"), icon=None)
     busy = page_of.under_way(trials)
     films = [page_of._films(config) for config in trials]
-    if busy:
-        done = page_of._progress(trials)
-        st.progress(
-            min(done, 1.0), text=f"{len(runs)} runs with {seeds} seeds each: {done:.0%} of the frames are there"
-        )
-    failed = [run.status().message for run in map(page_of._run, trials) if run and run.status().state == "failed"]
-    if failed:
-        st.warning(failed[0], icon=None)
+    with st.container():  # what comes and goes has a place of its own: else all below it would stand there twice
+        _stands(page_of, trials, busy)
     rows = [verdict.judge(run, found) for run, found in zip(runs, films, strict=True) if found]
     if rows:
         st.markdown(verdict.table(rows))
@@ -289,3 +281,17 @@ def _verdict(page_of: Comparison) -> None:
         st.caption("One run each is an anecdote. Ask for several seeds, and see which difference is more than luck.")
     if page_of.looks() != bool(page.get("judging")):
         st.rerun()
+
+
+def _stands(page_of: Comparison, trials: Sequence[TrainConfig], busy: bool) -> None:
+    """How it stands with the trials of a verdict: refused, under way, failed."""
+    trouble = page_of.page.get("trouble-verdict")
+    if trouble:
+        st.warning(trouble, icon=None)
+    if busy:
+        done, seeds = page_of._progress(trials), trials[0].seeds
+        words = f"{len(trials)} runs with {seeds} seeds each: {done:.0%} of the frames are there"
+        st.progress(min(done, 1.0), text=words)
+    failed = [run.status().message for run in map(page_of._run, trials) if run and run.status().state == "failed"]
+    if failed:
+        st.warning(failed[0], icon=None)

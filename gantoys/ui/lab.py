@@ -10,7 +10,7 @@ from gantoys.maths.notation import parse
 from gantoys.maths.toys import TOYS
 from gantoys.pictures.lab_presets import LAB_PRESETS, preset_of
 from gantoys.pictures.lab_state import REMEDIES, LabState, remedy_fields, remedy_of, write_run
-from gantoys.ui import controls, frame, lab_slow
+from gantoys.ui import controls, frame, held, lab_slow
 from gantoys.ui.frame import Page
 from gantoys.ui.lab_films import progress
 from gantoys.ui.lab_line import help_for, line
@@ -102,16 +102,16 @@ def _bar(page: LabPage, player: Player) -> None:
 
 def _menu(label: str, names: dict[str, str], now: str | None, other: str, adopt: Any) -> None:
     """A menu with its name before it; what is in force but not among the names stands there too."""
-    key, at = f"lab:menu:{label}", now if now in names else _OTHER
+    name, at = f"lab:menu:{label}", now if now in names else _OTHER
     options = list(names) if at in names else [_OTHER, *names]
-    st.session_state[key] = at
+    key = held.key_of(name, at)
 
-    def chosen() -> None:
-        if st.session_state[key] in names and st.session_state[key] != at:
-            adopt(st.session_state[key])
+    def chosen(new: Any) -> None:
+        if new in names and new != at:
+            adopt(new)
 
     st.selectbox(
-        label, options, key=key, on_change=chosen,
+        label, options, key=key, on_change=held.by_hand, args=(name, key, chosen),
         format_func=lambda k: short(names.get(k, other)),
     )  # fmt: skip
 
@@ -157,13 +157,13 @@ def _line(page: LabPage, player: Player) -> None:
 
 
 def _seeds(page: LabPage, player: Player) -> None:
-    first, key = player.screen.config.seed, "lab:member"
+    first, name = player.screen.config.seed, "lab:member"
     options = range(player.screen.config.seeds + 1)
-    st.session_state[key] = min(page.state.member, player.screen.config.seeds)
+    key = held.key_of(name, min(page.state.member, player.screen.config.seeds))
     st.segmented_control(
         "Seeds", options, key=key, label_visibility="collapsed",
         format_func=lambda k: "all side by side" if k == 0 else f"seed {first + k - 1}",
-        on_change=lambda: _choose_member(page, player, st.session_state[key]),
+        on_change=held.by_hand, args=(name, key, lambda member: _choose_member(page, player, member)),
     )  # fmt: skip
 
 

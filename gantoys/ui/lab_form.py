@@ -11,6 +11,7 @@ from gantoys.maths.losses import LOSSES
 from gantoys.pictures.film_parts import nice
 from gantoys.runs.config import TrainConfig
 from gantoys.runs.fields import GROUPS, bounds
+from gantoys.ui import held
 from gantoys.ui.frame import _literal
 
 Adopt = Callable[..., None]
@@ -42,21 +43,23 @@ def _form(group: type[BaseModel], config: TrainConfig, adopt: Adopt, key: str) -
         st.button("Without the changes", key=f"{key}:changes", on_click=lambda: adopt(changes=()))
 
 
-def field(name: str, config: TrainConfig, adopt: Adopt, key: str) -> None:
-    """One field of a run as the widget that fits its schema."""
+def field(name: str, config: TrainConfig, adopt: Adopt, widget: str) -> None:
+    """One field of a run as the widget that fits its schema; `widget`: its name in the session."""
     schema, value = _schema()[name], getattr(config, name)
     kind, label, words = bounds(schema), schema["title"], schema["description"]
+    key = held.key_of(widget, value)
 
-    def changed() -> None:
-        new = st.session_state[key]
+    def adopted(new: Any) -> None:
         if new is not None or "anyOf" in schema:
             adopt(**{name: new})
+
+    def changed() -> None:
+        held.by_hand(widget, key, adopted)
 
     common: dict[str, Any] = {"key": key, "help": words, "on_change": changed}
     if kind.get("type") == "string" and "enum" not in kind and name != "loss":
         _text(name, label, config, common)
         return
-    st.session_state[key] = value
     if name == "loss":
         st.selectbox(label, list(LOSSES), format_func=lambda k: _LOSS_LABELS[k], **common)
     elif "enum" in kind:
@@ -74,9 +77,6 @@ def field(name: str, config: TrainConfig, adopt: Adopt, key: str) -> None:
 def _text(name: str, label: str, config: TrainConfig, common: dict[str, Any]) -> None:
     """A field for free text: what cannot be read stays there, to be mended, and beneath it is said why."""
     key, value = common["key"], getattr(config, name)
-    written = f"{key}:written"
-    if key not in st.session_state or st.session_state.get(written) != value:  # new, or changed elsewhere
-        st.session_state[key] = st.session_state[written] = value
 
     def wrong() -> str:
         text = st.session_state[key]

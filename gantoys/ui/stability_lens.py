@@ -14,7 +14,7 @@ from gantoys.runs.recordings import SWING, recording
 from gantoys.service.run_service import service
 from gantoys.stage.pack import Packed, packed
 from gantoys.stage.scene import Scene
-from gantoys.ui import controls
+from gantoys.ui import controls, held
 from gantoys.ui.frame import Page
 from gantoys.ui.one_run import OneRun
 
@@ -64,10 +64,10 @@ class Lens(OneRun):
         names |= {write_run(row.config): row.label for row in LAB_PRESETS.values()}
         now = write_run(page.state.config)
         options: list[str] = list(names) if now in names else [now, *names]
-        st.session_state["lens:run"] = now
+        key = held.key_of("lens:run", now)
         which.selectbox(
-            "Run of the lab", options, key="lens:run", format_func=lambda text: names.get(text, OWN),
-            on_change=self._choose,
+            "Run of the lab", options, key=key, format_func=lambda text: names.get(text, OWN),
+            on_change=held.by_hand, args=("lens:run", key, self._choose),
         )  # fmt: skip
         with at:
             controls.number(page, "at", "after step", step=100)
@@ -79,8 +79,8 @@ class Lens(OneRun):
         line.markdown(self._line(film))
         self.close()
 
-    def _choose(self) -> None:
-        self.page.change(run=st.session_state["lens:run"])
+    def _choose(self, run: str) -> None:
+        self.page.change(run=run)
         self.page.put("trouble", None)
 
     def _line(self, film: Film | None) -> str:

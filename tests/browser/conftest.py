@@ -8,6 +8,7 @@ shoot(page, name)  a screenshot in the folder GANTOYS_SHOTS, if that is set
 
 import contextlib
 import os
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,18 +90,32 @@ def console_errors() -> Iterator[list[str]]:
     assert errors == []
 
 
+@pytest.fixture(scope="session")
+def contexts(browser: Browser) -> defaultdict[str, list[BrowserContext]]:
+    """Contexts that no test uses now, by their options: a browser has compiled a server's scripts once for each."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def open_page(browser: Browser, console_errors: list[str]) -> Iterator[OpenPage]:
-    """open_page(url, viewport=WIDE, color_scheme="light", ...) goes there; further options are the context's."""
-    contexts: list[BrowserContext] = []
+def open_page(
+    browser: Browser, contexts: defaultdict[str, list[BrowserContext]], console_errors: list[str]
+) -> Iterator[OpenPage]:
+    """open_page(url, viewport=WIDE, color_scheme="light", ...) goes there; further options are the context's.
+
+    once: the context is not used again, as when a test winds its clock."""
+    used: list[tuple[str, BrowserContext]] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":
             console_errors.append(message.text)
 
-    def opened(url: str | None = None, *, viewport: dict[str, int] | None = None, **options: Any) -> Page:
-        context = browser.new_context(viewport=viewport or WIDE, **options)
-        contexts.append(context)
+    def opened(
+        url: str | None = None, *, viewport: dict[str, int] | None = None, once: bool = False, **options: Any
+    ) -> Page:
+        options["viewport"] = viewport or WIDE
+        name = repr(sorted(options.items()))
+        context = contexts[name].pop() if contexts[name] and not once else browser.new_context(**options)
+        used.append(("" if once else name, context))
         page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: console_errors.append(str(error)))
@@ -109,8 +124,15 @@ def open_page(browser: Browser, console_errors: list[str]) -> Iterator[OpenPage]
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for name, context in used:
+        if not name:
+            context.close()
+            continue
+        for page in context.pages:
+            if page.url.startswith("http"):
+                page.evaluate("localStorage.clear()")  # what a visitor leaves behind
+            page.close()
+        contexts[name].append(context)
 
 
 @pytest.fixture

@@ -494,7 +494,7 @@ class Bare:
 @pytest.fixture
 def bare(open_page: Open) -> Callable[..., Bare]:
     """bare(...) is the stage alone, in a page of its own."""
-    return lambda style="width: 1100px", **options: Bare(open_page(**options), style)
+    return lambda style="width: 1100px", **options: Bare(open_page(once=True, **options), style)
 
 
 @pytest.fixture

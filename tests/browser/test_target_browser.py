@@ -65,8 +65,14 @@ def learned(page: Page, points: int) -> np.ndarray:
     expect(page.get_by_text(f"Your target: {points:,} points in the plane, all are learned.")).to_be_visible(
         timeout=10_000
     )
-    text = (page.get_by_text(re.compile("^notation points")).text_content() or "").removeprefix("notation ")
-    return np.unique(parse(text).sample(200_000, np.random.default_rng(0)), axis=0)
+    for _ in range(50):  # the notation stands in an element of its own, which follows the sentence
+        text = (page.get_by_text(re.compile("^notation points")).text_content() or "").removeprefix("notation ")
+        found = np.unique(parse(text).sample(200_000, np.random.default_rng(0)), axis=0)
+        if len(found) == points:
+            break
+        page.wait_for_timeout(100)
+    assert len(found) == points
+    return found
 
 
 def test_a_target_is_drawn_with_pen_spots_and_eraser(paper: Callable[..., Page], shoot: Shoot) -> None:
