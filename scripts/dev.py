@@ -19,7 +19,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.request
 from pathlib import Path
@@ -31,6 +30,7 @@ PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
 OLDEST = (3, 11)
 NEWER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
+MOST_PROCESSES = 4  # of pytest: each serves the app and runs a browser
 RESTARTED = "GANTOYS_RESTARTED"  # set while another Python runs this file, so that it happens once
 
 HEADLESS_SHELL = "chromium-headless-shell"  # a Chromium without windows; the tests take a fifth less time with it
@@ -87,14 +87,6 @@ def stop(sentence):
 def call(*command, **options):
     """Run a program in the root folder and return its status."""
     return subprocess.call([str(part) for part in command], cwd=str(ROOT), **options)
-
-
-def begin(*command, **options):
-    """Begin a program in the root folder, and do not wait for its end."""
-    return subprocess.Popen([str(part) for part in command], cwd=str(ROOT), **options)
-
-
-# Python and its environment
 
 
 def too_old(version):
@@ -377,7 +369,9 @@ def app(arguments):
 
 
 def test(arguments):
-    """Run every check. pytest comes last and runs even if one before it failed, so that all is known at once."""
+    """Run every check. pytest comes last and runs even if one before it failed, so that all is known at once.
+
+    Without arguments it shares out its files to one process more than there are cores: tests often wait."""
     prepare("requirements-dev.txt", "the tests need")
     environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
     checks = (
@@ -390,33 +384,14 @@ def test(arguments):
         say("$ " + " ".join(check))
         if call(PYTHON, "-m", *check, env=environment) != 0:
             failed.append(" ".join(check[:2]))
-    failed += tested(arguments, environment)
+    several = [] if arguments else ["-n", str(min((os.cpu_count() or 1) + 1, MOST_PROCESSES)), "--dist", "loadfile"]
+    command = ["pytest", *several, *arguments]
+    say("$ " + " ".join(command))
+    if call(PYTHON, "-m", *command, env=environment) != 0:
+        failed.append("pytest")
     if failed:
         stop("failed: " + ", ".join(failed))
     return 0
-
-
-def tested(arguments, environment):
-    """Run pytest and return what failed. Without arguments the tests in the browser run beside all others, each on a
-    core of their own; what they have to say comes at the end."""
-    command = [str(PYTHON), "-m", "pytest"]
-    if arguments:
-        say("$ " + " ".join(["pytest", *arguments]))
-        return ["pytest"] if call(*command, *arguments, env=environment) != 0 else []
-    say("$ pytest --ignore=tests/browser, and beside it: pytest tests/browser")
-    with tempfile.TemporaryFile() as told:
-        inside = [*command, "tests/browser", "-o", "cache_dir=.pytest_cache/browser"]
-        beside = begin(*inside, env=environment, stdout=told, stderr=subprocess.STDOUT)
-        try:
-            others = call(*command, "--ignore=tests/browser", env=environment)
-            browser = beside.wait()
-        finally:
-            if beside.poll() is None:
-                beside.terminate()
-                beside.wait()
-        told.seek(0)
-        say(told.read().decode("utf-8", "replace"))
-    return ["pytest"] * (others != 0) + ["pytest tests/browser"] * (browser != 0)
 
 
 def bench(arguments):
@@ -428,13 +403,14 @@ def bench(arguments):
 
 def load(arguments):
     """Put a class on the run service and on the app, kill workers, tabs and servers, and print what that costs; then
-    use every control of every lesson, in every view, twice."""
+    run the tests that take long, and use every control of every lesson, in every view, twice."""
     prepare("requirements-dev.txt", "the load test needs")
     environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
     names = ("service", "kills", "crowd", "arrivals")
     codes = [call(PYTHON, "benchmarks/" + name + ".py", env=environment) for name in names]
+    tests = (["-m", "long"], ["tests/browser/test_walk_browser.py"])
     walk = dict(environment, GANTOYS_WALK="whole")
-    return max([*codes, call(PYTHON, "-m", "pytest", "tests/browser/test_walk_browser.py", env=walk)])
+    return max([*codes, *(call(PYTHON, "-m", "pytest", *chosen, env=walk) for chosen in tests)])
 
 
 def film(arguments):

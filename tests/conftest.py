@@ -1,4 +1,4 @@
-"""Rules for the whole suite: the same examples every time, nothing skipped, the browser last."""
+"""Rules for the whole suite: the same examples every time, nothing skipped, the longest files first."""
 
 import os
 import shutil
@@ -29,8 +29,8 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: they are the slow ones, and Playwright keeps an event loop in the main thread."""
-    items.sort(key=lambda item: BROWSER in item.path.parents)
+    """Browser tests come first: where files are shared out to processes, none works on a long one at the end alone."""
+    items.sort(key=lambda item: BROWSER not in item.path.parents)
 
 
 def _as_failure(report: Any) -> None:

@@ -41,6 +41,7 @@ def test_of_too_few_draws_there_is_a_mean_and_no_band() -> None:
     assert math.isnan(nothing.mean) and nothing.draws == 0
 
 
+@pytest.mark.long
 def test_fresh_perfect_generators_are_counted_in_the_bands() -> None:
     """Two bands of 400 draws, 300 fresh sets each. The share of one band scatters by 0.0109 (beta, 381 and 20), the
     count by 0.0126: the mean of two by 0.012. Metrics that take few values have more: never less."""

@@ -234,6 +234,7 @@ def test_a_case_is_measured_both_ways_and_against_the_bare_products(_one_thread:
     assert speed.least_times == case.least_times and share.least == case.least_share
 
 
+@pytest.mark.long
 def test_processes_train_a_case_together_and_are_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
     popen = training.subprocess.Popen

@@ -1,5 +1,6 @@
 """One more step in the lab: the picture that is added to a film is the run's own, and the page stays where it is."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def button(app: AppTest, key: str) -> Any:
 
 def field(app: AppTest, name: str) -> Any:
     widgets = [*app.number_input, *app.text_input, *app.selectbox, *app.toggle]
-    (found,) = [w for w in widgets if w.key == f"lab:form:{name}"]
+    (found,) = [w for w in widgets if re.fullmatch(rf"lab:form:{name}(:\d+)?", w.key or "")]
     return found
 
 

@@ -66,6 +66,7 @@ def test_a_press_is_done_to_its_end_although_a_newer_run_is_asked_for_meanwhile(
         asyncio.run(press(url))
 
 
+@pytest.mark.long
 def test_streamlit_by_itself_cuts_a_press_short() -> None:
     """Why `gantoys.ui.undisturbed` exists: once this fails it can go."""
     with running(DEMO, "--", "plain") as url, pytest.raises(TimeoutError):

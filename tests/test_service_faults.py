@@ -267,6 +267,7 @@ def test_memory_is_measured_and_a_small_machine_has_one_worker(monkeypatch: pyte
 # --- kills
 
 
+@pytest.mark.long
 def test_workers_killed_at_random_moments_cost_no_frame_that_was_shown(
     make: Callable[..., RunService], tmp_path: Path
 ) -> None:
@@ -308,6 +309,7 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_a_parent_killed_at_any_moment_leaves_no_process_and_no_gap(
     make: Callable[..., RunService], tmp_path: Path
 ) -> None:
@@ -443,6 +445,7 @@ def watched(run: Run) -> int:
     return shown
 
 
+@pytest.mark.long
 def test_a_disk_that_paused_films_keep_full_gives_up_those_that_nobody_used(disk: SmallDisk, tmp_path: Path) -> None:
     store, size = Store(disk.folder), (disk.bytes - film_bytes(FILLS) // 2) // 4  # a whole film more is too much
     films = [disk.fill(size, FILLS.changed(seed=k), 1e9 + k) for k in (5, 6, 7, 8)]
@@ -455,6 +458,7 @@ def test_a_disk_that_paused_films_keep_full_gives_up_those_that_nobody_used(disk
     service.close()
 
 
+@pytest.mark.long
 def test_a_disk_that_others_keep_full_lets_a_run_go_on_elsewhere_with_what_there_was(
     disk: SmallDisk, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -194,7 +194,7 @@ class Game:
 
     def generated(self, z: Tensor) -> Tensor:
         """The points of z (S, n, noise_dim) as G is shown."""
-        return self.g.network(self.shown, z, self.g.memory)[0]
+        return self.g.network.values(self.shown, z, self.g.memory)
 
     def state(self) -> dict[str, np.ndarray]:
         """All that decides what comes next and what is shown, as copies."""

@@ -19,6 +19,7 @@ from gantoys.runs.fields import LEAK
 from gantoys.training import layers, products
 
 BN_EPS = 1e-5  # of batch normalisation
+BLOCK = 1024  # points of all seeds together that go through the layers at once, where only their outputs are asked for
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,14 @@ class Network:
         last = self.hidden
         return torch.baddbmm(w[f"b{last}"], x, self._matrix(w, f"w{last}", memory)), features
 
+    def values(self, flat: Tensor, x: Tensor, memory: Views | None = None) -> Tensor:
+        """Outputs (S, n, outputs) alone, for theta (S P,) and x (S, n, inputs), each point by itself.
+
+        Many points go through the layers in blocks: what a layer makes of them then stays in a core's cache.
+        """
+        count = max(1, BLOCK // len(x)) if x.is_cpu else x.shape[1]
+        return torch.cat([self(flat, part, memory)[0] for part in x.split(count, 1)], 1)
+
     def _hidden(self, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
         act = ACTIVATIONS[self.activation]
         heavy = len(x) == 1 and not self.pieces and not torch.is_grad_enabled()
@@ -213,7 +222,9 @@ class Network:
             y = products.layer(x[0], w[0], b[0, 0], *act.fused)[None]
             return act.forward_(y) if act.fused[0] == "none" else y
         x = torch.baddbmm(b, x, w)
-        return layers.maxout(x, self.pieces) if self.pieces else act.forward(x)
+        if self.pieces:
+            return layers.maxout(x, self.pieces)
+        return act.forward(x) if torch.is_grad_enabled() else act.forward_(x)
 
     def _matrix(self, w: Views, name: str, memory: Views) -> Tensor:
         if not self.spectral:

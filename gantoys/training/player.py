@@ -46,6 +46,10 @@ class Player:
         """Outputs and last hidden layer at x (S, n, inputs), as the network is now."""
         return self.network(self.theta, x, self.memory, beside=beside)
 
+    def values(self, x: Tensor) -> Tensor:
+        """Outputs (S, n, outputs) alone at x (S, n, inputs), each point by itself, as the network is now."""
+        return self.network.values(self.theta, x, self.memory)
+
     def begin_mean(self) -> None:
         """The average begins where theta stands."""
         with torch.inference_mode(False):  # it is written to from outside of that mode too

@@ -257,7 +257,7 @@ class Recorder:
             parts = [real, fake, self.grid]
             if self.line is not None and self._one_by_one():
                 parts += [self.own, self.nodes if self.law is not None else out["nodes"][:, ::2]]
-            said = list(game.d(torch.cat(parts, 1))[0].split([x.shape[1] for x in parts], 1))
+            said = list(game.d.values(torch.cat(parts, 1)).split([x.shape[1] for x in parts], 1))
         names = ("a_real", "a_fake", "logits", "a_own", "a_nodes")
         return out | {name: x.squeeze(-1) for name, x in zip(names, said, strict=False)}
 

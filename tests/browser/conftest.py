@@ -71,7 +71,7 @@ def app_url(serve: Callable[[str | Path], str]) -> str:
     return serve("app.py")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: Playwright keeps an event loop in the main thread, where others run theirs
 def browser() -> Iterator[Browser]:
     """The machine's Chromium. None is a failure, not a reason to skip."""
     path = dev.find_chromium()
@@ -90,7 +90,7 @@ def console_errors() -> Iterator[list[str]]:
     assert errors == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def contexts(browser: Browser) -> defaultdict[str, list[BrowserContext]]:
     """Contexts that no test uses now, by their options: a browser has compiled a server's scripts once for each."""
     return defaultdict(list)
@@ -102,6 +102,9 @@ def open_page(
 ) -> Iterator[OpenPage]:
     """open_page(url, viewport=WIDE, color_scheme="light", ...) goes there; further options are the context's.
 
+    Nothing plays by itself: moving pictures of pages that only stand there take two thirds of a core. A test of what
+    moves asks for reduced_motion="no-preference".
+
     once: the context is not used again, as when a test winds its clock."""
     used: list[tuple[str, BrowserContext]] = []
 
@@ -112,7 +115,7 @@ def open_page(
     def opened(
         url: str | None = None, *, viewport: dict[str, int] | None = None, once: bool = False, **options: Any
     ) -> Page:
-        options["viewport"] = viewport or WIDE
+        options = {"viewport": viewport or WIDE, "reduced_motion": "reduce"} | options
         name = repr(sorted(options.items()))
         context = contexts[name].pop() if contexts[name] and not once else browser.new_context(**options)
         used.append(("" if once else name, context))

@@ -44,7 +44,7 @@ def query(page: Page) -> dict[str, str]:
 def test_the_film_plays_over_and_over_until_it_is_paused(
     app_url: str, open_page: Open, console_errors: list[str]
 ) -> None:
-    page = opened(app_url, open_page, console_errors)
+    page = opened(app_url, open_page, console_errors, reduced_motion="no-preference")
     before = pictures(page)
     until = time.monotonic() + 20
     while pictures(page) - before < 20:  # it is made for 36 a second; a busy machine draws fewer

@@ -197,7 +197,7 @@ def test_every_view_is_two_clicks_away_and_stands_in_the_link(lab: Callable[...,
 
 
 def test_whoever_pauses_a_film_can_go_on_from_there(lab: Callable[..., Page]) -> None:
-    page = lab(START)
+    page = lab(START, reduced_motion="no-preference")
     alone = page.get_by_role("button", name="From here D alone")
     expect(alone).to_be_disabled()  # it plays: nobody has said from where
     page.locator(".gs-play").click()

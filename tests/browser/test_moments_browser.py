@@ -27,7 +27,7 @@ def forgive(errors: list[str]) -> None:
 def test_a_step_is_seen_moment_by_moment_and_the_run_comes_back(
     app_url: str, open_page: Open, console_errors: list[str], home: Path, shoot: Shoot
 ) -> None:
-    page = open_page()
+    page = open_page(reduced_motion="no-preference")
     page.goto(f"{app_url}/lab?run={write_run(SMALL)}&step=300")
     expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
     forgive(console_errors)

@@ -34,7 +34,7 @@ def stage(serve: Serve, open_page: Open) -> Callable[..., Page]:
     """stage("scene=film", ...) opens the demo app there and waits for the first picture."""
 
     def at(query: str, wait: bool = True, **options: Any) -> Page:
-        page = open_page(**options)
+        page = open_page(**{"reduced_motion": "no-preference"} | options)
         page.goto(f"{serve(APP)}/?{query}")
         expect(canvas(page)).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=20_000)
         if wait:
@@ -494,7 +494,8 @@ class Bare:
 @pytest.fixture
 def bare(open_page: Open) -> Callable[..., Bare]:
     """bare(...) is the stage alone, in a page of its own."""
-    return lambda style="width: 1100px", **options: Bare(open_page(once=True, **options), style)
+    moving = {"reduced_motion": "no-preference", "once": True}
+    return lambda style="width: 1100px", **options: Bare(open_page(**moving | options), style)
 
 
 @pytest.fixture

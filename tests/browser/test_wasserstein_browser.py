@@ -17,8 +17,8 @@ PROBE = "Failed to load resource: the server responded with a status of 404 (Not
 def lesson(app_url: str, open_page: Open, console_errors: list[str]) -> Callable[..., Page]:
     """lesson(theta=1, ...) opens the lesson by its link and waits for its first picture."""
 
-    def at(**params: object) -> Page:
-        page = open_page()
+    def at(*, moving: bool = False, **params: object) -> Page:
+        page = open_page(reduced_motion="no-preference" if moving else "reduce")
         page.goto(f"{app_url}/{KEY}?{urlencode(params)}")
         expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
         page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=20_000)
@@ -45,7 +45,7 @@ def test_p_g_follows_the_hand_and_the_numbers_with_it(lesson: Callable[..., Page
 
 
 def test_the_dual_climbs_by_itself(lesson: Callable[..., Page]) -> None:
-    page = lesson(show="dual", example="mixtures")
+    page = lesson(show="dual", example="mixtures", moving=True)
     share = page.locator(".gs-readout", has_text="%").first
     expect(share).to_have_text(re.compile(r"9\d\.\d"), timeout=30_000)
 

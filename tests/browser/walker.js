@@ -90,12 +90,6 @@
       e?.focus();
       return !!e;
     },
-    press: (...where) => {
-      const e = walk.one(...where);
-      e?.scrollIntoView({ block: 'nearest' });
-      e?.click();
-      return !!e;
-    },
     settle: async () => {
       const app = () => document.querySelector('[data-test-script-state]')?.dataset.testScriptState;
       for (let quiet = 0, turn = 0; quiet < 2 && turn < 2000; turn++) {

@@ -105,15 +105,17 @@ class Walk:
         return 2 if control.leads or control.kind == "choice" else 1
 
     def _at(self, control: Control) -> ElementHandle:
-        """Where it is now: pages are drawn anew."""
+        """Where it is now: pages are drawn anew, and while they are a control may be missing."""
         arguments = [self.within, control.kind, control.name, control.n]
-        element = self.page.evaluate_handle("(a) => walk.one(...a)", arguments).as_element()
-        assert element is not None, f"{self.page.url}\n{control} is gone"
-        return element
+        for _ in range(40):
+            element = self.page.evaluate_handle("(a) => walk.one(...a)", arguments).as_element()
+            if element is not None:
+                return element
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"{self.page.url}\n{control} is gone")
 
     def _press(self, control: Control) -> None:
-        done = self.page.evaluate("(a) => walk.press(...a)", [self.within, control.kind, control.name, control.n])
-        assert done, f"{self.page.url}\n{control} is gone"
+        self._at(control).evaluate("(e) => { e.scrollIntoView({ block: 'nearest' }); e.click(); }")
 
     # --- how each kind is used --------------------------------------------------------------------------------------
 
