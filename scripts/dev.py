@@ -30,6 +30,8 @@ PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
 OLDEST = (3, 11)
 NEWER_NAMES = ("python3.14", "python3.13", "python3.12", "python3.11")
+# of each process that shares the cores with others: threads that wait for each other take them from the others
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MOST_PROCESSES = 4  # of pytest: each serves the app and runs a browser
 RESTARTED = "GANTOYS_RESTARTED"  # set while another Python runs this file, so that it happens once
 
@@ -384,7 +386,11 @@ def test(arguments):
         say("$ " + " ".join(check))
         if call(PYTHON, "-m", *check, env=environment) != 0:
             failed.append(" ".join(check[:2]))
-    several = [] if arguments else ["-n", str(min((os.cpu_count() or 1) + 1, MOST_PROCESSES)), "--dist", "loadfile"]
+    several = []
+    if not arguments:
+        several = ["-n", str(min((os.cpu_count() or 1) + 1, MOST_PROCESSES)), "--dist", "loadfile"]
+        several.append("--no-loadscope-reorder")  # tests/conftest.py has put the files in order
+        environment.update(ONE_THREAD)
     command = ["pytest", *several, *arguments]
     say("$ " + " ".join(command))
     if call(PYTHON, "-m", *command, env=environment) != 0:

@@ -20,7 +20,7 @@ def comparing(app_url: str, open_page: Open, console_errors: list[str]) -> Calla
     def at(query: str = "", **options: object) -> Page:
         page = open_page(**options)
         page.goto(f"{app_url}/compare?{query}")
-        expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+        expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=120_000)
         page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=20_000)
         for error in [error for error in console_errors if error == PROBE][:2]:
             console_errors.remove(error)
@@ -44,7 +44,7 @@ def test_the_runs_train_together_one_scrubber_moves_all_and_the_verdict_follows(
     page = comparing("b=g-steps&seeds=2&seed=1", reduced_motion="reduce")
     expect(page.get_by_text("not trained here yet")).to_be_visible()
     page.get_by_role("button", name="Train them now").click()
-    expect(clock(page)).to_have_attribute("max", "60", timeout=90_000)  # all frames of both
+    expect(clock(page)).to_have_attribute("max", "60", timeout=240_000)  # all frames of both
     expect(page.get_by_text("not trained here yet")).to_have_count(0)
     seen = {}
     for at in (0, 60):
@@ -57,8 +57,8 @@ def test_the_runs_train_together_one_scrubber_moves_all_and_the_verdict_follows(
     assert seen[60][0] < 0.5 < seen[60][1]  # five moves of G: the modes are lost
     shoot(page, "compare-two")
     page.get_by_role("button", name="Train each run with 2 seeds").click()
-    expect(page.get_by_text("a perfect generator (19 of 20 of its draws)")).to_be_visible(timeout=90_000)
-    expect(page.get_by_text("2 pairs of equal seed")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("a perfect generator (19 of 20 of its draws)")).to_be_visible(timeout=240_000)
+    expect(page.get_by_text("2 pairs of equal seed")).to_be_visible(timeout=240_000)
     assert page.locator("table tbody tr").count() == 3
     shoot(page, "compare-verdict")
 
@@ -77,7 +77,7 @@ def test_a_chip_answered_by_key_trains_in_lecture_view(comparing: Callable[..., 
     page.wait_for_timeout(500)
     page.keyboard.press(page.get_by_role("button", name="A, the free one").locator("kbd").inner_text())
     expect(page.get_by_text("As you said.")).to_be_visible(timeout=10_000)
-    expect(clock(page)).to_have_attribute("max", "60", timeout=90_000)
+    expect(clock(page)).to_have_attribute("max", "60", timeout=240_000)
     assert "b=gp" in page.url and "view=lecture" in page.url
     shoot(page, "compare-lecture-three")
 

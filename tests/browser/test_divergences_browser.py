@@ -23,8 +23,8 @@ def lesson(app_url: str, open_page: Callable[..., Page], console_errors: list[st
         page = open_page(**options)
         page.goto(f"{app_url}/{KEY}?{query}")
         # the first fits take a second on a free machine
-        expect(canvas(page)).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=60_000)
-        page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=60_000)
+        expect(canvas(page)).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=240_000)
+        page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=240_000)
         for error in [error for error in console_errors if error == PROBE][:2]:
             console_errors.remove(error)
         return page
@@ -79,7 +79,7 @@ def test_the_axis_turns_to_the_slider_in_the_hand_and_nothing_is_sent_while_it_m
     assert int(canvas(page).get_attribute("data-pictures") or 0) - before >= 8
     assert page.evaluate("window.frames_") == 0
     page.mouse.up()
-    page.wait_for_url(re.compile("along=weight"), timeout=60_000)
+    page.wait_for_url(re.compile("along=weight"), timeout=240_000)
     assert float(query(page)["weight"]) == pytest.approx(0.1, abs=0.03)
 
 
@@ -90,11 +90,11 @@ def test_a_click_on_the_map_goes_to_the_minimum_beside_it(lesson: Callable[..., 
     assert picture is not None
     # the map is the right half of the picture: find the click that lands on the right mode, N(1.98, 0.73)
     page.mouse.click(picture["x"] + 0.84 * picture["width"], picture["y"] + 0.6 * picture["height"])
-    page.wait_for_url(re.compile("mu="), timeout=60_000)
-    expect(number(page, "where descent ends")).to_have_text("0.6859", timeout=60_000)
+    page.wait_for_url(re.compile("mu="), timeout=240_000)
+    expect(number(page, "where descent ends")).to_have_text("0.6859", timeout=240_000)
     page.get_by_role("button", name=re.compile("^local: N\\(")).first.click()
-    page.wait_for_url(re.compile("sigma=1.8"), timeout=60_000)
-    expect(number(page, "at your N")).to_have_text("0.7272", timeout=60_000)
+    page.wait_for_url(re.compile("sigma=1.8"), timeout=240_000)
+    expect(number(page, "at your N")).to_have_text("0.7272", timeout=240_000)
 
 
 def test_a_link_shows_its_numbers_in_every_view(lesson: Callable[..., Page]) -> None:
@@ -110,9 +110,9 @@ def test_a_chip_on_a_fresh_page_ends_where_its_link_leads(lesson: Callable[..., 
     chip = load(KEY).tries[0]
     page.get_by_role("button", name=chip.label).click()
     page.get_by_role("button", name=re.compile(f"^{chip.options[chip.right]}")).click()
-    page.wait_for_url(re.compile("halves=uniform"), timeout=60_000)
-    expect(number(page, "slope of W")).to_have_text("1.000", timeout=60_000)
+    page.wait_for_url(re.compile("halves=uniform"), timeout=240_000)
+    expect(number(page, "slope of W")).to_have_text("1.000", timeout=240_000)
     after = page.locator(".gs-readouts").inner_text()
     page = lesson(urlsplit(page.url).query)
-    expect(number(page, "slope of W")).to_have_text("1.000", timeout=60_000)
+    expect(number(page, "slope of W")).to_have_text("1.000", timeout=240_000)
     assert page.locator(".gs-readouts").inner_text() == after

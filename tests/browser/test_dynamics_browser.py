@@ -19,7 +19,7 @@ WORDS = load("dynamics")
 def opened(app_url: str, open_page: Open, errors: list[str], query: str = "", **options: object) -> Page:
     page = open_page(**options)
     page.goto(f"{app_url}/dynamics?{query}")
-    expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+    expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=120_000)
     page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=20_000)
     for error in [e for e in errors if e == PROBE][:2]:  # Streamlit looks for its server below the link first
         errors.remove(error)
@@ -116,11 +116,11 @@ def test_the_lens_computes_when_it_is_asked_and_not_before(
     page.wait_for_timeout(1500)
     expect(page.get_by_text("Not computed here yet")).to_be_visible()
     page.get_by_role("button", name="Compute").click()
-    expect(page.get_by_text("Trained here")).to_be_visible(timeout=180_000)
+    expect(page.get_by_text("Trained here")).to_be_visible(timeout=240_000)
     assert 0.5 < number(page, "largest") < 2 and number(page, "turns once") > 2
     shoot(page, "dynamics-lens")
     with page.expect_popup() as opening:
         page.get_by_role("link", name="In the lab").click()
     lab = opening.value
-    expect(lab.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+    expect(lab.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=120_000)
     assert "/lab?" in lab.url and query(lab)["step"] == "30" and "N(2,0.5)" in query(lab)["run"]

@@ -32,7 +32,7 @@ def lab(app_url: str, open_page: Open, console_errors: list[str]) -> Callable[..
     def at(config: TrainConfig, more: str = "", **options: object) -> Page:
         page = open_page(**options)
         page.goto(f"{app_url}/lab?run={write_run(config)}&{more}")
-        expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+        expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=120_000)
         for error in [error for error in console_errors if error == PROBE][:2]:
             console_errors.remove(error)
         return page
@@ -65,7 +65,7 @@ def eventually(page: Page, holds: Callable[[], bool]) -> None:
 
 
 def said(page: Page, words: str) -> None:
-    expect(page.get_by_text(words).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(words).first).to_be_visible(timeout=120_000)
 
 
 def test_a_link_trains_nothing_until_the_button_is_pressed_and_then_the_picture_moves(
@@ -84,7 +84,7 @@ def test_a_link_trains_nothing_until_the_button_is_pressed_and_then_the_picture_
 def test_one_scrubs_back_while_the_run_goes_on_and_pauses_and_goes_on(lab: Callable[..., Page]) -> None:
     page = lab(LONG.changed(seed=32))
     train(page)
-    expect(page.locator('[data-key="step"] output')).to_have_text(re.compile(r"^[1-9]\d{3,}$"), timeout=30_000)
+    expect(page.locator('[data-key="step"] output')).to_have_text(re.compile(r"^[1-9]\d{3,}$"), timeout=120_000)
     scrub(page, 1)
     expect(page.locator('[data-key="step"] output')).to_have_text(str(LONG.recorded_steps()[1]))
     until = time.monotonic() + 20
@@ -164,10 +164,10 @@ def test_a_click_on_a_seed_enlarges_it_and_the_first_choice_leads_back(lab: Call
 def test_from_the_front_page_two_clicks_lead_to_a_gan_that_learns(app_url: str, open_page: Open) -> None:
     page = open_page(app_url)
     page.get_by_role("link", name="Lab", exact=True).first.click()
-    expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+    expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=120_000)
     train(page)
-    expect(page.get_by_text(re.compile(r"Training: step [1-9]"))).to_be_visible(timeout=30_000)
-    expect(page.locator('[data-key="step"] output')).to_have_text(re.compile(r"^[1-9]"), timeout=30_000)
+    expect(page.get_by_text(re.compile(r"Training: step [1-9]"))).to_be_visible(timeout=120_000)
+    expect(page.locator('[data-key="step"] output')).to_have_text(re.compile(r"^[1-9]"), timeout=120_000)
     page.get_by_role("button", name="Pause").first.click()
     said(page, "Paused at step")
 

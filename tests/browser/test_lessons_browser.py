@@ -30,7 +30,7 @@ def lesson(app_url: str, open_page: Open, console_errors: list[str]) -> Callable
     def at(key: str, query: str = "", **options: object) -> Page:
         page = open_page(**options)
         page.goto(f"{app_url}/{key}?{query}" if key != KEYS[0] else f"{app_url}/?{query}")
-        expect(canvas(page)).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+        expect(canvas(page)).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=120_000)
         expect(page.locator("h1")).to_have_text(load(key).question)
         page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=20_000)
         probes = [error for error in console_errors if error == PROBE]
@@ -169,11 +169,11 @@ def test_the_path_leads_to_the_next_lesson(lesson: Callable[..., Page]) -> None:
 def test_train_it_now_grows_a_film_on_the_page(lesson: Callable[..., Page], shoot: Shoot) -> None:
     page = lesson("start", reduced_motion="reduce")  # so that all the machine is for the training
     page.get_by_role("button", name=re.compile("Train it now")).click()
-    expect(page.get_by_text(re.compile(r"Training with seed 1: step [\d,]+ of 3,000"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"Training with seed 1: step [\d,]+ of 3,000"))).to_be_visible(timeout=240_000)
     film = page.locator('[data-key="step"] input')
     first = int(film.get_attribute("max") or 0)
-    expect(film).not_to_have_attribute("max", str(first), timeout=30_000)
+    expect(film).not_to_have_attribute("max", str(first), timeout=120_000)
     shoot(page, "start-training")
-    expect(page.get_by_text(re.compile("Trained with seed 1, 3,000 steps"))).to_be_visible(timeout=180_000)
+    expect(page.get_by_text(re.compile("Trained with seed 1, 3,000 steps"))).to_be_visible(timeout=240_000)
     assert query(page)["seed"] == "1"
     assert int(film.get_attribute("max") or 0) == 160

@@ -29,10 +29,10 @@ def test_a_step_is_seen_moment_by_moment_and_the_run_comes_back(
 ) -> None:
     page = open_page(reduced_motion="no-preference")
     page.goto(f"{app_url}/lab?run={write_run(SMALL)}&step=300")
-    expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+    expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=120_000)
     forgive(console_errors)
     page.get_by_role("button", name="Train this").click()
-    expect(page.get_by_text("Trained: 600 steps").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Trained: 600 steps").first).to_be_visible(timeout=120_000)
     scrub = """(slider, at) => { slider.value = at;
       for (const name of ['input', 'change']) slider.dispatchEvent(new Event(name, { bubbles: true })); }"""
     page.locator('[data-key="step"] input').evaluate(scrub, 30)
@@ -40,7 +40,7 @@ def test_a_step_is_seen_moment_by_moment_and_the_run_comes_back(
     page.get_by_role("button", name="Slow motion").click()
     clock = page.locator('[data-key="moment"]')
     # it plays by itself
-    expect(clock.locator("output")).to_have_text(re.compile("^301: D sees (real|fake)$"), timeout=30_000)
+    expect(clock.locator("output")).to_have_text(re.compile("^301: D sees (real|fake)$"), timeout=120_000)
     clock.locator("input").evaluate(scrub, 3)
     expect(clock.locator("output")).to_have_text("301: D moves")
     clock.locator("input").focus()
@@ -49,7 +49,7 @@ def test_a_step_is_seen_moment_by_moment_and_the_run_comes_back(
     page.wait_for_url(re.compile("slow=1&moment=4"), timeout=10_000)
     shoot(page, "lab-slow-motion")
     page.reload()  # the link shows the same
-    expect(clock.locator("output")).to_have_text("301: G moves", timeout=30_000)
+    expect(clock.locator("output")).to_have_text("301: G moves", timeout=120_000)
     forgive(console_errors)
     store = Store(home / "films")
     slow, whole = store.find(slowed(SMALL, 300)), store.find(SMALL)

@@ -53,8 +53,8 @@ def test_a_state_worth_seeing_looks_as_it_did(
     page = open_page(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
     page.goto(f"{app_url}/{key}?{urlencode(load(key).tries[index].state)}")
     canvas = page.locator(".gs canvas").first
-    expect(page.locator('[data-testid="stStatusWidget"]')).to_have_count(0, timeout=30_000)
-    canvas.wait_for(timeout=30_000)
+    expect(page.locator('[data-testid="stStatusWidget"]')).to_have_count(0, timeout=120_000)
+    canvas.wait_for(timeout=120_000)
     picture = _settled(page)
     console_errors.clear()  # Streamlit's own two probes below a link
     name = f"{key}-{index}"

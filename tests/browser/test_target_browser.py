@@ -174,7 +174,7 @@ def test_a_film_is_taken_home_in_every_form_and_opened_again(
     film = exports.open_film(Path(START_FILM).read_bytes())
 
     def saved(label: str) -> tuple[str, bytes]:
-        with page.expect_download(timeout=60_000) as waiting:
+        with page.expect_download(timeout=240_000) as waiting:
             page.get_by_role("button", name=label).click(timeout=20_000)
         return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
 

@@ -20,7 +20,7 @@ def lesson(app_url: str, open_page: Open, console_errors: list[str]) -> Callable
     def at(*, moving: bool = False, **params: object) -> Page:
         page = open_page(reduced_motion="no-preference" if moving else "reduce")
         page.goto(f"{app_url}/{KEY}?{urlencode(params)}")
-        expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=30_000)
+        expect(page.locator(".gs canvas")).to_have_attribute("data-pictures", re.compile(r"\d+"), timeout=120_000)
         page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=20_000)
         for error in [error for error in console_errors if error == PROBE][:2]:
             console_errors.remove(error)
@@ -47,14 +47,14 @@ def test_p_g_follows_the_hand_and_the_numbers_with_it(lesson: Callable[..., Page
 def test_the_dual_climbs_by_itself(lesson: Callable[..., Page]) -> None:
     page = lesson(show="dual", example="mixtures", moving=True)
     share = page.locator(".gs-readout", has_text="%").first
-    expect(share).to_have_text(re.compile(r"9\d\.\d"), timeout=30_000)
+    expect(share).to_have_text(re.compile(r"9\d\.\d"), timeout=120_000)
 
 
 def test_a_critic_is_trained_on_the_page_and_shown_as_it_learns(lesson: Callable[..., Page]) -> None:
     page = lesson(show="trained", rule="clip", clip="0.03")
     expect(page.get_by_text("Not trained here yet")).to_be_visible(timeout=15_000)
     page.get_by_role("button", name="Train it now").click()
-    expect(page.get_by_text(re.compile(r"Trained now, 2,000 steps"))).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(re.compile(r"Trained now, 2,000 steps"))).to_be_visible(timeout=240_000)
     assert "trained" in readout(page, "steepest slope")
 
 

@@ -63,7 +63,7 @@ class Walk:
     def open(self, url: str) -> None:
         """Go there, and wait until the browser surely holds all that was sent."""
         self.page.goto(url)
-        self.page.locator(".gs canvas[data-pictures]").wait_for(timeout=60_000)
+        self.page.locator(".gs canvas[data-pictures]").wait_for(timeout=240_000)
         self.page.wait_for_timeout(1000 * HELD_SECONDS)
 
     def settle(self) -> None:
