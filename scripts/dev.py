@@ -373,7 +373,7 @@ def app(arguments):
 def test(arguments):
     """Run every check. pytest comes last and runs even if one before it failed, so that all is known at once.
 
-    Without arguments it shares out its files to one process more than there are cores: tests often wait."""
+    Without arguments it shares out its files to as many processes as there are cores, and at least to two."""
     prepare("requirements-dev.txt", "the tests need")
     environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
     checks = (
@@ -388,7 +388,7 @@ def test(arguments):
             failed.append(" ".join(check[:2]))
     several = []
     if not arguments:
-        several = ["-n", str(min((os.cpu_count() or 1) + 1, MOST_PROCESSES)), "--dist", "loadfile"]
+        several = ["-n", str(max(2, min(os.cpu_count() or 1, MOST_PROCESSES))), "--dist", "loadfile"]
         several.append("--no-loadscope-reorder")  # tests/conftest.py has put the files in order
         environment.update(ONE_THREAD)
     command = ["pytest", *several, *arguments]

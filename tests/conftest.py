@@ -31,12 +31,12 @@ def pytest_unconfigure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file of tests in the browser, then some others, and so on: where files are shared out to processes, few
     browsers run at once. The browser's take long, so that the others end the run: none works alone at its end."""
-    files = list(dict.fromkeys(item.path for item in items))
+    files = list(dict.fromkeys(item.path for item in items if Path(__file__).parent in item.path.parents))
     browser = [path for path in files if BROWSER in path.parents]
     others = [path for path in files if BROWSER not in path.parents]
     place = {path: k / len(others) for k, path in enumerate(others)}
     place |= {path: 0.8 * k / len(browser) for k, path in enumerate(browser)}
-    items.sort(key=lambda item: place[item.path])
+    items.sort(key=lambda item: place.get(item.path, 0.0))  # examples in the library take no time
 
 
 def _as_failure(report: Any) -> None:
