@@ -91,6 +91,9 @@ def call(*command, **options):
     return subprocess.call([str(part) for part in command], cwd=str(ROOT), **options)
 
 
+# Python and its environment
+
+
 def too_old(version):
     """The sentence for a Python that is too old, None for one that will do."""
     if tuple(version[:2]) >= OLDEST:
