@@ -7,12 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import Clock, Row, in_turns  # noqa: E402
+from benchmarks.figures import Row  # noqa: E402
 from gantoys.process import keep_freed  # noqa: E402
 from gantoys.runs.config import TrainConfig  # noqa: E402
 from gantoys.runs.film import Film, read_new  # noqa: E402
@@ -23,7 +24,7 @@ from gantoys.service.process import Task, Worker  # noqa: E402
 from gantoys.training.loop import train  # noqa: E402
 from gantoys.training.record import View  # noqa: E402
 
-SECONDS, PART = 12.0, 4
+TURNS, MANY = 61, 3  # pictures of each of two runs, and how many times the steps between two the second has
 REQUESTS, LONGEST_WAIT = 7, 60.0
 # A worker as the app starts it, which says at its end how much memory it has ever had, in MiB. VmHWM belongs to the
 # process alone; ru_maxrss, for other systems than Linux, may count that of the one who started it.
@@ -41,33 +42,35 @@ sys.exit(status)
 """
 
 
-def a_part(config: TrainConfig, part: int = PART) -> TrainConfig:
-    """The first 1/part of a run's steps, with as many pictures a step as the whole run takes on its way."""
-    on_the_way = -(-(config.frames - 2) // part)  # without the first and the last one
-    return config.changed(steps=config.steps // part, frames=on_the_way + 2)
-
-
-def seconds_of(config: TrainConfig) -> float:
-    """The processor's time to train a run and write its film, from the first picture on."""
-    with tempfile.TemporaryDirectory() as folder:
-        writer = FilmWriter(Path(folder) / "a.film", config, View.of(config, 0).statics())
-        frames = train(config)
-        writer.append(next(frames)[0].arrays, 0.0)
+def windows(config: TrainConfig, steps: int, folder: Path) -> Iterator[float]:
+    """The processor's seconds of `steps` steps and one picture that is written, again and again."""
+    count = config.steps // steps
+    config = config.changed(steps=count * steps, frames=count + 1, cadence="even")
+    writer = FilmWriter(folder / f"{steps}.film", config, View.of(config, 0).statics())
+    begin = None
+    for (frame,) in train(config):
+        writer.append(frame.arrays, 0.0)
+        now = time.process_time()
+        if begin is not None:
+            yield now - begin
         begin = time.process_time()
-        for (frame,) in frames:
-            writer.append(frame.arrays, 0.0)
-        took = time.process_time() - begin
-        writer.close()
-    return took
 
 
 def recording_cost(config: TrainConfig) -> float:
-    """The percent by which all pictures lengthen the training, against the first and the last alone."""
+    """The percent by which all pictures lengthen the training, against the first and the last alone.
+
+    Two runs go on turn by turn, one with a picture after few steps, one after many: their difference is that of steps
+    alone. So both see the same machine, whose speed may change from one second to the next.
+    """
     keep_freed()  # as a worker does
-    many = a_part(config)
-    few = many.changed(frames=2)
-    turns = in_turns([lambda: seconds_of(many), lambda: seconds_of(few)], Clock(SECONDS))
-    return 100 * (statistics.median(with_all / without for with_all, without in turns) - 1)
+    few = round(config.steps / (config.frames - 1))
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [windows(config.changed(steps=TURNS * n), n, Path(folder)) for n in (few, MANY * few)]
+        turns = list(zip(*runs, strict=True))[1:]
+    short, long = (statistics.median(times) for times in zip(*turns, strict=True))
+    step = (long - short) / ((MANY - 1) * few)
+    picture = short - few * step
+    return 100 * (config.frames - 2) * picture / (config.steps * step + picture)
 
 
 def film_and_memory(config: TrainConfig) -> tuple[float, float]:

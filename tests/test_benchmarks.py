@@ -2,10 +2,11 @@
 
 import dataclasses
 import importlib.util
+import itertools
 import json
 import sys
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Iterator
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -245,8 +246,27 @@ def test_processes_train_a_case_together_and_are_gone_afterwards(monkeypatch: py
     assert all(process.returncode is not None for process in started) and len(started) == 2
 
 
-def test_a_part_of_a_run_is_recorded_as_often_as_the_whole() -> None:
-    whole = TrainConfig()
-    part = recording.a_part(whole)
-    pictures = [(len(c.recorded_steps()) - 2) / c.steps for c in (whole, part)]
-    assert part.steps * 4 == whole.steps and pictures[1] == pytest.approx(pictures[0], rel=0.03)
+def test_what_pictures_cost_is_told_from_runs_with_few_and_with_many_steps_between_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A step takes 2 ms, a picture 12 and its writing 3, on a machine that becomes slower all the time."""
+    at = [0.0]
+
+    def train(config: TrainConfig) -> Iterator[tuple[SimpleNamespace]]:
+        for before, step in itertools.pairwise((0, *config.recorded_steps())):
+            at[0] += (2 * (step - before) + 12) * (1 + at[0] / 1e6)
+            yield (SimpleNamespace(arrays={}),)
+
+    class Writer:
+        def __init__(self, *told: object) -> None:
+            pass
+
+        def append(self, *told: object) -> None:
+            at[0] += 3
+
+    monkeypatch.setattr(recording, "train", train)
+    monkeypatch.setattr(recording, "FilmWriter", Writer)
+    monkeypatch.setattr(recording.time, "process_time", lambda: at[0])
+    config = TrainConfig()
+    want = 100 * 99 * 15 / (2 * config.steps + 15)
+    assert config.frames == 101 and recording.recording_cost(config) == pytest.approx(want, rel=0.02)

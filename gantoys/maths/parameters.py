@@ -11,6 +11,7 @@ SHAPE_RANGES = {
     "skew-normal": ("the skewness parameter", -1e3, 1e3),
     "circle": ("a radius, in units of the scale,", 0.0, 1e4),
 }
+_FAINT = -500.0
 _LOWEST = -1e308
 
 
@@ -20,8 +21,9 @@ def log_sum_exp(terms: Array) -> Array:
         return terms[0]
     # the floor keeps -inf - -inf out of the exponent
     top = np.maximum(np.max(terms, axis=0), _LOWEST)
-    with np.errstate(divide="ignore"):
-        return top + np.log(np.sum(np.exp(terms - top), axis=0))
+    # e^-500 and less change no sum that begins with e^0, and C's exp is slow there
+    rest = np.log(np.sum(np.exp(np.maximum(terms - top, _FAINT)), axis=0))
+    return np.where(top == _LOWEST, -np.inf, top + rest)
 
 
 def checked_weights(weights: Array, what: str) -> Array:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -101,8 +102,8 @@ class JSBound:
         if log_density is not None:
             self._of_real = [log_density(self.real)] * len(self._counts)
         else:
-            self._sorted = np.sort(self._codes, axis=1)
-            self._of_real = self._own(self._codes)
+            order, self._sorted = _ranked(self._codes)
+            self._of_real = self._own(order, self._sorted)
 
     def __call__(self, fake: Array) -> Bound:
         """The bound by generated points (m, d). Raises ValueError for fewer than LEAST_POINTS, or of another d."""
@@ -112,41 +113,35 @@ class JSBound:
             of_fake = [self.log_density(fake)] * len(self._counts)
         else:
             of_fake = self._other(self._sorted, codes)
-        real = np.stack(self._of_real) - np.stack(self._other(np.sort(codes, axis=1), self._codes))
-        generated = np.stack(of_fake) - np.stack(self._own(codes))
+        order, ranked = _ranked(codes)
+        real = np.stack(self._of_real) - np.stack(self._other(ranked, self._codes))
+        generated = np.stack(of_fake) - np.stack(self._own(order, ranked))
         return _scored(real, generated)
 
     # --- densities, as logarithms, up to a constant that is the same for p and q
 
     def _coded(self, x: Array) -> Array:
         """The cell of each point (n, d) on the finest grids, as bits: those of all sides in turn, (grids, n)."""
-        unit = (x - self._low) / self._side
-        if unit.shape[1] > _LONGEST:
-            unit, shifts = unit[:, :_LONGEST], self._shifts[:, :_LONGEST]
-        else:
-            shifts = self._shifts
-        place = np.clip((unit + shifts[:, None]) * (1 << self._bits), 0, (1 << self._bits) - 1).astype(np.int64)
-        d = place.shape[2]
-        table = _spread(d)
-        codes = np.zeros(place.shape[:2], np.int64)
-        for axis in range(d):
-            side = place[..., axis]
-            codes |= (table[side & 255] | (table[side >> 8] << (8 * d))) << axis
+        d = min(x.shape[1], _LONGEST)
+        unit = ((x - self._low) / self._side)[:, :d].T
+        table, last = _spread(d, self._bits), (1 << self._bits) - 1
+        codes = np.zeros((_GRIDS, len(x)), np.int64)
+        for axis, place in enumerate(unit):
+            side = (place + self._shifts[:, axis, None]) * (1 << self._bits)
+            codes |= table[np.minimum(np.maximum(side, 0), last).astype(np.int64)] << axis
         return codes
 
-    def _own(self, codes: Array) -> list[Array]:
+    def _own(self, order: Array, ranked: Array) -> list[Array]:
         """The log-density of a set at its own points (n,), each without itself; one array for each count."""
-        found = [np.zeros(codes.shape[1]) for _ in self._counts]
-        for row in codes:
-            order = np.argsort(row)
-            padded = self._padded(row[order])
+        found = [np.zeros(order.shape[1]) for _ in self._counts]
+        for places, members in zip(order, ranked, strict=True):
+            padded = self._padded(members)
             for k, out in zip(self._counts, found, strict=True):
                 # the cell that the point shares with k others, j of which lie right of it
-                out[order] += _halvings(
-                    _narrowest(padded, k + 1)[max(self._counts) - k : max(self._counts) - k + len(row)]
-                )
+                first = max(self._counts) - k
+                out[places] += _halvings(_narrowest(padded, k + 1)[first : first + len(members)])
         # as if there were one more: a point must not be told by how many others it has
-        return self._log_density(found, codes.shape[1])
+        return self._log_density(found, order.shape[1])
 
     def _other(self, pool: Array, codes: Array) -> list[Array]:
         """The log-density of the sorted set `pool` (grids, m) at the points of other `codes` (grids, n)."""
@@ -174,10 +169,23 @@ class JSBound:
         ]
 
 
-def _spread(d: int) -> Array:
-    """For each byte its bits with d - 1 zeros after each, as far as 64 bits hold them."""
-    byte = np.arange(256)
-    return np.bitwise_or.reduce([((byte >> bit) & 1).astype(np.int64) << (bit * d) for bit in range(8) if bit * d < 63])
+def _ranked(codes: Array) -> tuple[Array, Array]:
+    """The order of each row of codes (grids, n), and its codes in that order."""
+    n = codes.shape[1]
+    room = int(n - 1).bit_length()
+    if int(codes.max()).bit_length() + room < 63:
+        # sorted with their places as one number: several times quicker than an order of its own
+        both = np.sort((codes << room) | np.arange(n), axis=1)
+        return both & ((1 << room) - 1), both >> room
+    order = np.argsort(codes, axis=1)
+    return order, np.take_along_axis(codes, order, 1)
+
+
+@cache
+def _spread(d: int, bits: int) -> Array:
+    """For each number of so many bits its bits with d - 1 zeros after each, as far as 64 bits hold them."""
+    number = np.arange(1 << bits)
+    return np.bitwise_or.reduce([((number >> bit) & 1) << (bit * d) for bit in range(bits) if bit * d < 63])
 
 
 def _narrowest(members: Array, count: int, *, inside: bool = False) -> Array:
@@ -198,7 +206,13 @@ def _narrowest(members: Array, count: int, *, inside: bool = False) -> Array:
 
 def _halvings(differs: Array) -> Array:
     """How many bits the two ends of a cell do not share: the exponent of their difference as a floating number."""
-    return np.maximum((differs.astype(float).view(np.int64) >> 52) - 1022, 0)
+    return (np.maximum(differs, 0.5).view(np.int64) >> 52) - 1022
+
+
+def _softplus(t: Array) -> tuple[Array, Array]:
+    """log(1 + e^t), and e^-|t|."""
+    e = np.exp(-np.abs(t))
+    return np.maximum(t, 0) + np.log(1 + e), e
 
 
 def _scored(real: Array, fake: Array) -> Bound:
@@ -207,36 +221,43 @@ def _scored(real: Array, fake: Array) -> Bound:
     scores = [np.empty(real.shape[1]), np.empty(fake.shape[1])]
     for fit, rest in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
         w, b = _fitted(real[:, fit], fake[:, fit])
-        scores[0][rest] = -np.logaddexp(0, -(w @ real[:, rest] + b))
-        scores[1][rest] = -np.logaddexp(0, w @ fake[:, rest] + b)
+        scores[0][rest] = -_softplus(-(w @ real[:, rest] + b))[0]
+        scores[1][rest] = -_softplus(w @ fake[:, rest] + b)[0]
     value = np.log(2) + sum(float(s.mean()) for s in scores) / 2
     error = np.sqrt(sum(float(s.var(ddof=1)) / len(s) for s in scores)) / 2
     return Bound(float(value), float(error))
 
 
 def _fitted(real: Array, fake: Array) -> tuple[Array, float]:
-    """Weights and bias of a logistic regression, real points labelled 1; both sets weigh the same."""
+    """Weights and bias of a logistic regression, real points labelled 1; both sets weigh the same.
+
+    In single precision, which is several times quicker: whatever D comes of it, its score is a lower bound.
+    """
     # spread over all of them: they may be in an order
     real, fake = (a[:, :: max(1, a.shape[1] // _FITTED)] for a in (real, fake))
-    x = np.concatenate([real, fake], axis=1)
-    x = np.concatenate([x, np.ones((1, x.shape[1]))])
-    label = np.concatenate([np.ones(real.shape[1]), np.zeros(fake.shape[1])])
-    weight = np.concatenate([np.full(a.shape[1], 1 / a.shape[1]) for a in (real, fake)]) * x.shape[1] / 2
+    n, m = real.shape[1], fake.shape[1]
+    x = np.concatenate([np.concatenate([real, fake], axis=1), np.ones((1, n + m))]).astype(np.float32)
+    away = np.concatenate([np.full(n, -1, np.float32), np.ones(m, np.float32)])  # the sign of what each point costs
+    weight = np.concatenate([np.full(n, (n + m) / (2 * n)), np.full(m, (n + m) / (2 * m))])
+    light = weight.astype(np.float32)
     start = np.append(np.full(len(real), 1 / len(real)), 0.0)
     pull = np.append(np.full(len(real), _RIDGE), 0.0) + 1e-9
 
-    def cost(w: Array) -> float:
-        return float(weight @ np.logaddexp(0, np.where(label > 0, -1, 1) * (w @ x)) + pull @ (w - start) ** 2 / 2)
+    def cost(w: Array) -> tuple[float, Array, Array]:
+        """What w costs; each point's logit, with the sign by which it costs, and e^-|logit|."""
+        t = away * (w.astype(np.float32) @ x)
+        each, e = _softplus(t)
+        return float(weight @ each + pull @ (w - start) ** 2 / 2), t, e
 
-    w, now = start, cost(start)
+    w, (now, t, e) = start, cost(start)
     for _ in range(_STEPS):
-        said = 0.5 + 0.5 * np.tanh(0.5 * (w @ x))
-        slope = x @ (weight * (said - label)) + pull * (w - start)
-        step = np.linalg.solve((x * (weight * said * (1 - said))) @ x.T + np.diag(pull), slope)
+        wrong = np.where(t > 0, 1, e) / (1 + e)  # sigmoid(t)
+        slope = x @ (light * away * wrong) + pull * (w - start)
+        step = np.linalg.solve((x * (light * wrong * (1 - wrong))) @ x.T + np.diag(pull), slope)
         # a convex function: half of a step that is too long may gain yet
-        while (then := cost(w - step)) > now - _SETTLED and float(slope @ step) > _SETTLED:
+        while (then := cost(w - step))[0] > now - _SETTLED and float(slope @ step) > _SETTLED:
             step = step / 2
-        if then > now - _SETTLED:
+        if then[0] > now - _SETTLED:
             break
-        w, now = w - step, then
+        w, (now, t, e) = w - step, then
     return w[:-1], float(w[-1])

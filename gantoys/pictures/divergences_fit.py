@@ -18,10 +18,12 @@ Array = np.ndarray
 MU, SIGMA = (-6.0, 6.0), (0.2, 5.0)
 LOW, HIGH, POINTS = -8.0, 8.0, 201
 COLUMNS, ROWS = 61, 41
+CELL = (MU[1] - MU[0]) / (COLUMNS - 1), float(np.log(SIGMA[1] / SIGMA[0])) / (ROWS - 1)  # of the map: mu, log sigma
 POSITIONS = 73
 STEPS, STRIDE = 240, 0.4  # of a path, the stride in cells of the map
 DRAWN = 60  # points of a path that are sent
 ARRIVED = 1.5  # cells from a minimum within which a path has found it
+_BESIDE = np.array([[[0], [1], [-1], [0], [0]], [[0], [0], [0], [1], [-1]]])  # a start, and a cell beside it
 LEVELS = 12
 NAME_STEPS = 0.1, 0.215  # how far from a minimum its two lines of words stand, in decades of sigma
 NAMED_BELOW = (0.4, 1.2), (2.9, 5.1)  # the sigmas of minima that have more room below them
@@ -164,28 +166,40 @@ def _controls(state: DivergenceState) -> tuple[Control, ...]:
     )
 
 
+def _arrived(found: tuple[Minimum, ...], mu: Array, sigma: Array) -> Array:
+    """Which of the minima the end of a path has come to, -1 for none."""
+    goals = np.array([[m.mu, m.sigma] for m in found]).reshape(-1, 2, *[1] * mu.ndim)
+    away = np.hypot((mu - goals[:, 0]) / CELL[0], np.log(sigma / goals[:, 1]) / CELL[1])
+    if not found:
+        return np.full(mu.shape, -1)
+    return np.where(away.min(0) < ARRIVED, np.argmin(away, axis=0), -1)
+
+
 def _rows(state: DivergenceState, control: Control) -> dict[str, Array]:
     at = np.asarray(control.values)
     mu, sigma = (at if control.key == name else np.full(len(at), getattr(state, name)) for name in ("mu", "sigma"))
     key, found = state.divergence, minima_of(state)
     x = np.linspace(LOW, HIGH, POINTS)
     q = normal(mu, sigma)
-    over, up = descend(land(state.data, key), mu, sigma)
-    end = np.full(len(at), np.nan)
+    field = land(state.data, key)
+    # a path is good to about a cell: so are its ends those of paths that begin a cell beside it
+    beside = np.clip(mu + CELL[0] * _BESIDE[0], *MU), np.clip(sigma * np.exp(CELL[1] * _BESIDE[1]), *SIGMA)
+    over, up = (x.reshape(*beside[0].shape, -1) for x in descend(field, beside[0].ravel(), beside[1].ravel()))
+    nearest = _arrived(found, over[..., -1], up[..., -1])
+    of_minima = np.array([*(m.value for m in found), np.nan])
+    end = of_minima[nearest[0]]
+    # a path that comes to none may have been on its way to any
+    farthest = np.max(np.abs(of_minima[:-1, None] - end), axis=0, initial=0.0)
+    error = np.max(np.where(nearest < 0, farthest, np.abs(of_minima[nearest] - end)), axis=0)
+    over, up, there = over[0], up[0], nearest[0] >= 0
     if found:
         goals = np.array([[m.mu, m.sigma] for m in found])
-        away = np.hypot(
-            (over[:, -1:] - goals[:, 0]) / ((MU[1] - MU[0]) / (COLUMNS - 1)),
-            np.log(up[:, -1:] / goals[:, 1]) / (np.log(SIGMA[1] / SIGMA[0]) / (ROWS - 1)),
-        )
-        nearest = np.argmin(away, axis=1)
-        arrived = away[np.arange(len(at)), nearest] < ARRIVED
-        end[arrived] = np.array([m.value for m in found])[nearest[arrived]]
-        over[arrived, -1], up[arrived, -1] = goals[nearest[arrived]].T
+        over[there, -1], up[there, -1] = goals[nearest[0][there]].T
     return {
         "density": q.density(x),
         "value": value_of(state.data, key, mu, sigma),
         "end": end,
+        "end_error": error,
         "path_mu": over,
         "path_height": np.log10(up),
         "mu": mu,
@@ -206,7 +220,8 @@ def fit_scene(state: DivergenceState) -> Scene:
     readouts = (
         Readout("value", f"{name} at your N(µ, σ)", s["value"], unit=UNITS.get(key, ""), role="fake"),
         Readout("best", f"{name} at its best", best.value if best else np.inf, unit=UNITS.get(key, ""), role="accent"),
-        Readout("end", "where descent ends", s["end"], unit=UNITS.get(key, ""), kind="estimated"),
+        Readout("end", "where descent ends", s["end"], unit=UNITS.get(key, ""), kind="estimated", band="end_error"),
+        Readout("end_error", "where descent ends, its error", s["end_error"], visible=False),
     )
     return Scene(
         key="divergences-fit",

@@ -213,15 +213,27 @@ class Network:
         Many points go through the layers in blocks: what a layer makes of them then stays in a core's cache.
         """
         count = max(1, BLOCK // len(x)) if x.is_cpu else x.shape[1]
+        if self.plain and self.hidden and not torch.is_grad_enabled():
+            return self._plain_values(flat, x, count)
         return torch.cat([self(flat, part, memory)[0] for part in x.split(count, 1)], 1)
 
-    def _hidden(self, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    def _plain_values(self, flat: Tensor, x: Tensor, count: int) -> Tensor:
+        """`values` of linear layers and activations, `count` points at once, all in the same memory."""
+        w, out = self.views(flat), x.new_empty(*x.shape[:2], self.outputs)
+        rooms = x.new_empty(2, len(x), min(count, x.shape[1]), self.width)
+        for part, to in zip(x.split(count, 1), out.split(count, 1), strict=True):
+            for k in range(self.hidden):
+                part = self._hidden(part, w[f"w{k}"], w[f"b{k}"], rooms[k % 2][:, : part.shape[1]])
+            torch.baddbmm(w[f"b{self.hidden}"], part, w[f"w{self.hidden}"], out=to)
+        return out
+
+    def _hidden(self, x: Tensor, w: Tensor, b: Tensor, room: Tensor | None = None) -> Tensor:
         act = ACTIVATIONS[self.activation]
         heavy = len(x) == 1 and not self.pieces and not torch.is_grad_enabled()
         if heavy and products.worthwhile(x, x.shape[1] * w.shape[1] * w.shape[2]):
             y = products.layer(x[0], w[0], b[0, 0], *act.fused)[None]
             return act.forward_(y) if act.fused[0] == "none" else y
-        x = torch.baddbmm(b, x, w)
+        x = torch.baddbmm(b, x, w) if room is None else torch.baddbmm(b, x, w, out=room)
         if self.pieces:
             return layers.maxout(x, self.pieces)
         return act.forward(x) if torch.is_grad_enabled() else act.forward_(x)

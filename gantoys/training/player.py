@@ -39,6 +39,8 @@ class Player:
 
     def gradient_norms(self) -> Tensor:
         """The length of each seed's gradient in its last move, (S,)."""
+        if self.seeds == 1:
+            return torch.linalg.vector_norm(self.grad)[None]
         squares = [part.square().sum((1, 2)) for part in self.network.views(self.grad).values()]
         return torch.stack(squares).sum(0).sqrt()
 
