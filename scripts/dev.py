@@ -91,6 +91,12 @@ def call(*command, **options):
     return subprocess.call([str(part) for part in command], cwd=str(ROOT), **options)
 
 
+def begin(*command, **options):
+    """Start a program in the root folder whose output is kept until it is asked for."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen([str(part) for part in command], cwd=str(ROOT), **pipes, **options)
+
+
 # Python and its environment
 
 
@@ -174,16 +180,17 @@ def installed(requirements):
     return PYTHON.exists() and mark.exists() and mark.read_text(encoding="utf-8") == stamp(requirements)
 
 
-def install(requirements, what, needed=True):
+def install(requirements, what, needed=True, compiled=True):
     """Install a requirements file, unless exactly this one was installed before. Whether it is there; the end if it is
-    needed and cannot be had."""
+    needed and cannot be had. compiled: whether all is compiled now, which takes longer than to fetch it; else each
+    module is when it is imported first."""
     if installed(requirements):
         return True
     make_environment()
     say(f"installing what {what} (once; the first time this takes some minutes)")
-    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    options = ([] if sys.stdout.isatty() else ["--quiet"]) + ([] if compiled else ["--no-compile"])
     pip = (PYTHON, "-m", "pip", "install", "--disable-pip-version-check")
-    if call(*pip, *quiet, "-r", requirements.relative_to(ROOT)) != 0:
+    if call(*pip, *options, "-r", requirements.relative_to(ROOT)) != 0:
         if needed:
             stop(f"pip could not install {requirements.name}: the lines above say why.")
         return False
@@ -192,15 +199,15 @@ def install(requirements, what, needed=True):
     return True
 
 
-def prepare(name, what):
+def prepare(name, what, compiled=True):
     """Install a requirements file of the root, before it torch's small build where that is asked for, or will do."""
     small = ROOT / "deploy" / "cloud" / "requirements.txt"  # the only place that names PyTorch's list of wheels
     asked = os.environ.get("CPU")
     if asked == "1":
-        install(small, "a computer without a graphics card needs")
+        install(small, "a computer without a graphics card needs", compiled=compiled)
     elif asked != "0" and not installed(ROOT / name) and small_torch_will_do(ROOT / name, small):
-        install(small, "a computer without a graphics card needs", needed=False)
-    install(ROOT / name, what)
+        install(small, "a computer without a graphics card needs", needed=False, compiled=compiled)
+    install(ROOT / name, what, compiled=compiled)
 
 
 def small_torch_will_do(requirements, small):
@@ -304,19 +311,24 @@ def may_use_apt():
     return shutil.which("apt-get") is not None and hasattr(os, "geteuid") and os.geteuid() == 0
 
 
+def fetch_chromium():
+    """Install Debian's Chromium where there is none and we may. What apt says is left to its own end."""
+    if os.environ.get("GANTOYS_CHROMIUM") or not may_use_apt() or find_chromium() is not None:
+        return
+    say("installing Debian's chromium")
+    quietly = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    call("apt-get", "-q", "update", env=quietly)
+    for package in (HEADLESS_SHELL, "chromium"):  # older releases have the second only
+        # The fonts are a recommendation of chromium's; without any, text has no width.
+        call("apt-get", "-qy", "install", "--no-install-recommends", package, "fonts-liberation", env=quietly)
+        if find_chromium() is not None:
+            return
+
+
 def ensure_chromium():
     """The path of a Chromium: the one on the machine, else Debian's, else one sentence and the end."""
+    fetch_chromium()
     path = find_chromium()
-    if path is None and may_use_apt() and not os.environ.get("GANTOYS_CHROMIUM"):
-        say("installing Debian's chromium")
-        quietly = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        call("apt-get", "-q", "update", env=quietly)
-        for package in (HEADLESS_SHELL, "chromium"):  # older releases have the second only
-            # The fonts are a recommendation of chromium's; without any, text has no width.
-            call("apt-get", "-qy", "install", "--no-install-recommends", package, "fonts-liberation", env=quietly)
-            path = find_chromium()
-            if path is not None:
-                break
     if path is None:
         stop(NO_CHROMIUM)
     return path
@@ -374,21 +386,22 @@ def app(arguments):
 
 
 def test(arguments):
-    """Run every check. pytest comes last and runs even if one before it failed, so that all is known at once.
+    """Run every check, also where one before it failed, so that all is known at once.
 
     Without arguments it shares out its files to as many processes as there are cores, and at least to two."""
-    prepare("requirements-dev.txt", "the tests need")
+    # a browser is fetched while pip works; what is wrong with it is said afterwards
+    browser = threading.Thread(target=fetch_chromium, daemon=True)
+    browser.start()
+    prepare("requirements-dev.txt", "the tests need", compiled=False)
+    browser.join()
     environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
-    checks = (
-        ("ruff", "check", "."),
-        ("ruff", "format", "--check", "."),
-        ("mypy", "gantoys", "app.py", "pages"),
-    )
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would each compile what they import
     failed = []
-    for check in checks:
+    for check in (("ruff", "check", "."), ("ruff", "format", "--check", ".")):
         say("$ " + " ".join(check))
         if call(PYTHON, "-m", *check, env=environment) != 0:
             failed.append(" ".join(check[:2]))
+    types = begin(PYTHON, "-m", "mypy", "gantoys", "app.py", "pages", env=environment)  # it takes one core a minute
     several = []
     if not arguments:
         several = ["-n", str(max(2, min(os.cpu_count() or 1, MOST_PROCESSES))), "--dist", "loadfile"]
@@ -398,6 +411,10 @@ def test(arguments):
     say("$ " + " ".join(command))
     if call(PYTHON, "-m", *command, env=environment) != 0:
         failed.append("pytest")
+    said = types.communicate()[0]
+    say("$ mypy gantoys app.py pages\n" + said.decode("utf-8", "replace").rstrip())
+    if types.returncode != 0:
+        failed.append("mypy")
     if failed:
         stop("failed: " + ", ".join(failed))
     return 0
@@ -417,9 +434,8 @@ def load(arguments):
     environment = dict(os.environ, GANTOYS_CHROMIUM=ensure_chromium())
     names = ("service", "kills", "crowd", "arrivals")
     codes = [call(PYTHON, "benchmarks/" + name + ".py", env=environment) for name in names]
-    tests = (["-m", "long"], ["tests/browser/test_walk_browser.py"])
-    walk = dict(environment, GANTOYS_WALK="whole")
-    return max([*codes, *(call(PYTHON, "-m", "pytest", *chosen, env=walk) for chosen in tests)])
+    whole = dict(environment, GANTOYS_WALK="whole")
+    return max([*codes, call(PYTHON, "-m", "pytest", "-m", "long", env=whole)])
 
 
 def film(arguments):

@@ -301,6 +301,7 @@ def test_pages_look_less_often_where_many_look(
     assert run_service.look_seconds(0.3) == run_service.look_seconds(0.3, "visitor 1") == 0.3
 
 
+@pytest.mark.long
 def test_runs_of_closed_tabs_do_not_delay_the_next_visitor(make: Callable[..., RunService]) -> None:
     service = make(watch_seconds=0.5)
     for k in range(8):
@@ -325,6 +326,7 @@ def test_a_worker_that_hangs_is_killed_and_another_one_finishes_its_run(make: Ca
     assert film is not None and np.array_equal(film.step, config.recorded_steps())
 
 
+@pytest.mark.long
 def test_a_deaf_worker_cannot_keep_its_place_from_others(
     make: Callable[..., RunService], monkeypatch: pytest.MonkeyPatch
 ) -> None:

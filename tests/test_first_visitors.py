@@ -45,7 +45,7 @@ async def visits(url: str) -> list[str]:
     return await asyncio.gather(*(asyncio.wait_for(visit(url, key), PATIENCE) for key in KEYS))
 
 
-@pytest.mark.parametrize("script", ["app.py", "app.py", "deploy/cloud/app.py"])
+@pytest.mark.parametrize("script", ["app.py", pytest.param("app.py", marks=pytest.mark.long), "deploy/cloud/app.py"])
 def test_nine_visitors_of_nine_pages_find_a_fresh_server_ready(script: str, tmp_path: Path) -> None:
     with running(ROOT / script, environment={"GANTOYS_HOME": str(tmp_path)}) as url:
         assert asyncio.run(visits(url)) == [load(key).question for key in KEYS]

@@ -19,6 +19,8 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dev
 import pytest
@@ -461,19 +463,29 @@ def test_the_app_answers_to_the_names_that_are_known(
     assert "--server.allowedHosts" not in dev.names_of(arguments)
 
 
-def test_a_failed_check_fails_the_run_but_pytest_still_speaks_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_check_fails_the_run_and_all_are_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     ran: list[str] = []
 
-    def call(*command: object, **options: object) -> int:
+    def call(*command: object, **options: Any) -> int:
         ran.append(str(command[2]))
-        return int(command[2] in ("mypy", "pytest"))
+        assert "PYTHONDONTWRITEBYTECODE" not in options["env"]
+        return int(command[2] == "pytest")
 
-    monkeypatch.setattr(dev, "prepare", lambda name, what: None)
+    def begin(*command: object, **options: Any) -> SimpleNamespace:
+        ran.append(str(command[2]))
+        return SimpleNamespace(communicate=lambda: (b"a type is wrong", None), returncode=1)
+
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(dev, "prepare", lambda name, what, compiled: None)
+    monkeypatch.setattr(dev, "fetch_chromium", lambda: ran.append("browser"))
     monkeypatch.setattr(dev, "ensure_chromium", lambda: "/usr/bin/chromium")
     monkeypatch.setattr(dev, "call", call)
-    with pytest.raises(SystemExit, match=r"failed: mypy gantoys, pytest$"):
+    monkeypatch.setattr(dev, "begin", begin)
+    with pytest.raises(SystemExit, match=r"failed: pytest, mypy$"):
         dev.test([])
-    assert ran == ["ruff", "ruff", "mypy", "pytest"]
+    assert ran == ["browser", "ruff", "ruff", "mypy", "pytest"] and "a type is wrong" in capsys.readouterr().out
 
 
 # Server settings

@@ -38,6 +38,7 @@ def number(page: Page, name: str) -> float:
     return float(text.replace("−", "-"))
 
 
+@pytest.mark.long
 def test_the_runs_train_together_one_scrubber_moves_all_and_the_verdict_follows(
     comparing: Callable[..., Page], shoot: Shoot
 ) -> None:
@@ -69,6 +70,7 @@ def test_the_runs_train_together_one_scrubber_moves_all_and_the_verdict_follows(
     shoot(again, "compare-two-dark")
 
 
+@pytest.mark.long
 def test_a_chip_answered_by_key_trains_in_lecture_view(comparing: Callable[..., Page], shoot: Shoot) -> None:
     page = comparing("view=lecture", reduced_motion="reduce")
     page.wait_for_timeout(700)  # the keys of the chips are bound a moment after the picture is there

@@ -45,7 +45,14 @@ def number(page: Page, label: str) -> Locator:
 
 
 @pytest.mark.parametrize("show", ["sweep", "fit", "paradigms"])
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": PHONE, "has_touch": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        pytest.param({"color_scheme": "dark"}, marks=pytest.mark.long),
+        pytest.param({"viewport": PHONE, "has_touch": True}, marks=pytest.mark.long),
+    ],
+)
 def test_each_view_stands_where_the_look_wants_it(
     lesson: Callable[..., Page], show: str, options: dict, shoot: Callable[[Page, str], None]
 ) -> None:

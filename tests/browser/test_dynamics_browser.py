@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from gantoys.lessons import load
@@ -108,6 +109,7 @@ def test_a_chip_moves_the_eigenvalues_into_the_circle(
     shoot(page, "dynamics-r1")
 
 
+@pytest.mark.long
 def test_the_lens_computes_when_it_is_asked_and_not_before(
     app_url: str, open_page: Open, console_errors: list[str], shoot: Shoot
 ) -> None:

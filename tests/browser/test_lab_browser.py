@@ -144,6 +144,7 @@ def test_seeds_stand_side_by_side_and_one_is_enlarged(lab: Callable[..., Page], 
     assert state(page).member == 3
 
 
+@pytest.mark.long
 def test_a_click_on_a_seed_enlarges_it_and_the_first_choice_leads_back(lab: Callable[..., Page]) -> None:
     page = lab(SMALL.changed(seed=50, seeds=4, steps=200), "member=0")
     train(page)
@@ -206,6 +207,7 @@ def test_whoever_pauses_a_film_can_go_on_from_there(lab: Callable[..., Page]) ->
     eventually(page, lambda: str(state(page).step) == shown)
 
 
+@pytest.mark.long
 def test_a_film_from_a_file_plays_scrubs_and_branches_like_a_stored_one(lab: Callable[..., Page], home: Path) -> None:
     config = SMALL.changed(seed=51, steps=120)
     record(config, home / "mine.film")

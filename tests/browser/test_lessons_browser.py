@@ -166,6 +166,7 @@ def test_the_path_leads_to_the_next_lesson(lesson: Callable[..., Page]) -> None:
     expect(page.locator("h1")).to_have_text(load("optimal-discriminator").question, timeout=15_000)
 
 
+@pytest.mark.long
 def test_train_it_now_grows_a_film_on_the_page(lesson: Callable[..., Page], shoot: Shoot) -> None:
     page = lesson("start", reduced_motion="reduce")  # so that all the machine is for the training
     page.get_by_role("button", name=re.compile("Train it now")).click()

@@ -22,7 +22,13 @@ WIDTH = 320
 FAR = 48  # of 255: what a pixel may differ by
 SHARE = 0.006  # of the pixels may differ by more
 TRAINED = ("start", "lab", "compare")  # trained on the machine: no two are alike to the pixel
-STATES = [(key, i) for key in KEYS if key not in TRAINED for i in range(len(load(key).tries))]
+# each change is tested with the first of each lesson, the others take a page each too
+STATES = [
+    pytest.param(key, i, marks=[pytest.mark.long] if i else [])
+    for key in KEYS
+    if key not in TRAINED
+    for i in range(len(load(key).tries))
+]
 Open = Callable[..., Page]
 
 

@@ -167,6 +167,7 @@ def test_keys_draw_too(paper: Callable[..., Page]) -> None:
     assert np.allclose(points.mean(0), [1.2, 0.12], atol=0.04)
 
 
+@pytest.mark.long
 def test_a_film_is_taken_home_in_every_form_and_opened_again(
     serve: Serve, open_page: Open, shoot: Shoot, tmp_path: Path, home: Path
 ) -> None:

@@ -4,7 +4,7 @@ Nothing long is trained: films that the pages ask for are made by hand and lie i
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -25,11 +25,11 @@ from gantoys.runs.presets import START
 from gantoys.runs.store import Store
 from gantoys.training.filming import record
 
-# Everywhere all, in every view that the choices of a lesson make, takes ten minutes: `make load` does it. Else most
-# lessons are walked briefly, and of the films those kinds that have most to themselves.
+# Everywhere all, in every view that the choices of a lesson make, takes ten minutes: `make load` does it. Else the
+# lessons with most parts are walked, one of them briefly, and of the films those kinds that have most to themselves.
 WHOLE = os.environ.get("GANTOYS_WALK") == "whole"
-TWICE = ("start",)
-KINDS = ("plane", "line, a critic", "seeds", "diverged")
+WALKED, BRIEFLY = ("start", "lab"), ("lab",)
+KINDS = ("plane", "diverged")
 ROOT = Path(__file__).resolve().parents[2]
 TINY = TrainConfig(width=6, layers=1, batch=8, steps=24, frames=7, cadence="even", grid=8, shown=64, seed=3)
 BENEATH = '.gs, .st-key-lab-actions, [data-testid="stPopoverBody"], [role=radiogroup]'
@@ -91,14 +91,19 @@ def walk(address: str, open_page: Callable[..., Page], console_errors: list[str]
     console_errors[:] = [error for error in console_errors if "404 (Not Found)" not in error]
 
 
-@pytest.mark.parametrize("key", KEYS)
+def now_or_later(names: Iterable[str], now: tuple[str, ...]) -> list[Any]:
+    """Those that every change is tested with as they are, the others marked."""
+    return [pytest.param(name, marks=[] if name in now and not WHOLE else [pytest.mark.long]) for name in names]
+
+
+@pytest.mark.parametrize("key", now_or_later(KEYS, WALKED))
 def test_every_control_of_a_lesson_can_be_used_twice(walk: Callable[..., Walk], key: str) -> None:
-    brief = not WHOLE and key not in TWICE
+    brief = not WHOLE and key in BRIEFLY
     one = walk(key, WHOLE, brief, **({"run": write_run(TINY), "step": 12} if key == "lab" else {}))
     assert one.everything() > 12
 
 
-@pytest.mark.parametrize("kind", FILMS if WHOLE else KINDS)
+@pytest.mark.parametrize("kind", now_or_later(FILMS, KINDS))
 def test_every_view_of_every_kind_of_film_can_be_used_twice(walk: Callable[..., Walk], kind: str) -> None:
     one = walk("lab", run=write_run(FILMS[kind]), member=0 if "seeds" in kind else 1)
     assert one.everything(BENEATH) > 10

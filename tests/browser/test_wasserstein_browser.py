@@ -50,6 +50,7 @@ def test_the_dual_climbs_by_itself(lesson: Callable[..., Page]) -> None:
     expect(share).to_have_text(re.compile(r"9\d\.\d"), timeout=120_000)
 
 
+@pytest.mark.long
 def test_a_critic_is_trained_on_the_page_and_shown_as_it_learns(lesson: Callable[..., Page]) -> None:
     page = lesson(show="trained", rule="clip", clip="0.03")
     expect(page.get_by_text("Not trained here yet")).to_be_visible(timeout=15_000)
