@@ -184,7 +184,7 @@ def test_no_cache_of_pictures_lets_several_threads_compute_the_same() -> None:
                 if "lru_cache" in marks or ("cache" in marks and node.args.args):
                     found.append(f"{name(path)}:{node.name}")
     # one is told once a process and costs nothing, the other is asked by the one thread of a worker
-    assert set(found) <= {"gantoys/runs/store.py:_megabytes", "gantoys/training/narrow.py:library"}
+    assert set(found) <= {"gantoys/runs/store.py:_megabytes", "gantoys/training/native.py:library"}
 
 
 def test_turns_come_in_order_and_those_who_answer_a_hand_come_first() -> None:

@@ -12,9 +12,8 @@ with equality for D* = p / (p + q) (Goodfellow et al. 2014, theorem 1). `JSBound
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -47,6 +46,14 @@ class Bound:
     def least(self) -> float:
         """The value less two standard errors, not below 0."""
         return max(0.0, self.value - ERRORS_BELOW * self.error)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Who looks for the least cells: `halvings_at_own` and `halvings_at_others`, or what does the same more quickly."""
+
+    own: Callable[[Array, Array, Sequence[int], int], Array]
+    others: Callable[[Array, Array, Sequence[int], int], Array]
 
 
 def js_exact(p: Distribution, q: Distribution) -> float:
@@ -84,13 +91,18 @@ class JSBound:
     thinner their filaments. In many dimensions it is loose.
     """
 
-    def __init__(self, real: Array, log_density: Callable[[Array], Array] | None = None) -> None:
-        """real (n, d): draws from p. log_density: (m, d) -> (m,), where it is known. Raises ValueError for fewer than
-        LEAST_POINTS."""
+    def __init__(
+        self, real: Array, log_density: Callable[[Array], Array] | None = None, cells: Cells | None = None
+    ) -> None:
+        """real (n, d): draws from p. log_density: (m, d) -> (m,), where it is known. cells: who looks for cells, numpy
+        where nobody else does. Raises ValueError for fewer than LEAST_POINTS."""
         self.real = points(real, "real points", LEAST_POINTS)
         self.log_density = log_density
+        self.cells = Cells(halvings_at_own, halvings_at_others) if cells is None else cells
         d = self.real.shape[1]
         self._bits = max(1, min(_BITS, _LONGEST // d))
+        self._table = _spread(d, self._bits)
+        self._whole = self._bits * min(d, _LONGEST)  # halvings of the cube down to a finest cell
         self._counts = [k for k in _COUNTS if k * _SHARE <= len(self.real)]
         low, high = self.real.min(0), self.real.max(0)
         side = np.where(high > low, high - low, 1.0) * _ROOM
@@ -124,49 +136,65 @@ class JSBound:
         """The cell of each point (n, d) on the finest grids, as bits: those of all sides in turn, (grids, n)."""
         d = min(x.shape[1], _LONGEST)
         unit = ((x - self._low) / self._side)[:, :d].T
-        table, last = _spread(d, self._bits), (1 << self._bits) - 1
+        last = (1 << self._bits) - 1
         codes = np.zeros((_GRIDS, len(x)), np.int64)
         for axis, place in enumerate(unit):
             side = (place + self._shifts[:, axis, None]) * (1 << self._bits)
-            codes |= table[np.minimum(np.maximum(side, 0), last).astype(np.int64)] << axis
+            codes |= self._table[np.minimum(np.maximum(side, 0), last).astype(np.int64)] << axis
         return codes
 
     def _own(self, order: Array, ranked: Array) -> list[Array]:
         """The log-density of a set at its own points (n,), each without itself; one array for each count."""
-        found = [np.zeros(order.shape[1]) for _ in self._counts]
-        for places, members in zip(order, ranked, strict=True):
-            padded = self._padded(members)
-            for k, out in zip(self._counts, found, strict=True):
-                # the cell that the point shares with k others, j of which lie right of it
-                first = max(self._counts) - k
-                out[places] += _halvings(_narrowest(padded, k + 1)[first : first + len(members)])
+        found = self.cells.own(order, ranked, self._counts, 1 << self._whole)
         # as if there were one more: a point must not be told by how many others it has
         return self._log_density(found, order.shape[1])
 
     def _other(self, pool: Array, codes: Array) -> list[Array]:
         """The log-density of the sorted set `pool` (grids, m) at the points of other `codes` (grids, n)."""
-        found = [np.zeros(codes.shape[1]) for _ in self._counts]
-        for members, row in zip(pool, codes, strict=True):
-            at = np.searchsorted(members, row) + max(self._counts)  # the first member in `padded` that is not below
-            padded = self._padded(members)
-            for k, out in zip(self._counts, found, strict=True):
-                # k members, all to the left, all to the right, or on both sides
-                least = np.minimum(padded[at - k] ^ row, padded[at + k - 1] ^ row)
-                out += _halvings(np.minimum(least, _narrowest(padded, k, inside=True)[at - k]))
-        return self._log_density(found, pool.shape[1])
+        return self._log_density(self.cells.others(pool, codes, self._counts, 1 << self._whole), pool.shape[1])
 
-    def _padded(self, members: Array) -> Array:
-        """With members beyond all cells at both ends, so that each has enough neighbours."""
-        beyond = np.full(max(self._counts), 1 << (self._bits * min(len(self._side), _LONGEST)), np.int64)
-        return np.concatenate([beyond, members, beyond])
-
-    def _log_density(self, halvings: list[Array], n: int) -> list[Array]:
+    def _log_density(self, halvings: Array, n: int) -> list[Array]:
+        """From the halvings (counts, m) of cells among n points, summed over grids; one array (m,) for each count."""
         volume = float(np.log(self._side[:_LONGEST]).sum())
-        whole = self._bits * min(len(self._side), _LONGEST)
         return [
-            np.log(k / n) - (np.minimum(h / _GRIDS, whole) - whole) * np.log(2) - volume
+            np.log(k / n) - (np.minimum(h / _GRIDS, self._whole) - self._whole) * np.log(2) - volume
             for k, h in zip(self._counts, halvings, strict=True)
         ]
+
+
+def halvings_at_own(order: Array, ranked: Array, counts: Sequence[int], beyond: int) -> Array:
+    """For each k of `counts` the halvings of the least cell that each of a set's codes shares with k others.
+
+    ranked (grids, n): the codes, each row sorted; order (grids, n): their places; beyond: a code above all others.
+    Summed over grids, (counts, n); of one cell: how many halvings it is above the finest ones.
+    """
+    most, found = max(counts), np.zeros((len(counts), order.shape[1]), np.int64)
+    for places, members in zip(order, ranked, strict=True):
+        padded = _padded(members, most, beyond)
+        for k, out in zip(counts, found, strict=True):
+            # the cell that the point shares with k others, j of which lie right of it
+            out[places] += _halvings(_narrowest(padded, k + 1)[most - k : most - k + len(members)])
+    return found
+
+
+def halvings_at_others(pool: Array, codes: Array, counts: Sequence[int], beyond: int) -> Array:
+    """The same at other codes (grids, n), in any order: the least cell that each shares with k of the sorted `pool`
+    (grids, m). Summed over grids, (counts, n)."""
+    most, found = max(counts), np.zeros((len(counts), codes.shape[1]), np.int64)
+    for members, row in zip(pool, codes, strict=True):
+        at = np.searchsorted(members, row) + most  # the first member in `padded` that is not below
+        padded = _padded(members, most, beyond)
+        for k, out in zip(counts, found, strict=True):
+            # k members, all to the left, all to the right, or on both sides
+            least = np.minimum(padded[at - k] ^ row, padded[at + k - 1] ^ row)
+            out += _halvings(np.minimum(least, _narrowest(padded, k, inside=True)[at - k]))
+    return found
+
+
+def _padded(members: Array, most: int, beyond: int) -> Array:
+    """With `most` members beyond all cells at both ends, so that each has enough neighbours."""
+    ends = np.full(most, beyond, np.int64)
+    return np.concatenate([ends, members, ends])
 
 
 def _ranked(codes: Array) -> tuple[Array, Array]:
@@ -181,7 +209,6 @@ def _ranked(codes: Array) -> tuple[Array, Array]:
     return order, np.take_along_axis(codes, order, 1)
 
 
-@cache
 def _spread(d: int, bits: int) -> Array:
     """For each number of so many bits its bits with d - 1 zeros after each, as far as 64 bits hold them."""
     number = np.arange(1 << bits)
@@ -206,7 +233,8 @@ def _narrowest(members: Array, count: int, *, inside: bool = False) -> Array:
 
 def _halvings(differs: Array) -> Array:
     """How many bits the two ends of a cell do not share: the exponent of their difference as a floating number."""
-    return (np.maximum(differs, 0.5).view(np.int64) >> 52) - 1022
+    # without the bit after the first no difference is rounded up to the next power of two
+    return (np.maximum(differs & ~(differs >> 1), 0.5).view(np.int64) >> 52) - 1022
 
 
 def _softplus(t: Array) -> tuple[Array, Array]:

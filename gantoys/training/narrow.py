@@ -1,40 +1,27 @@
-"""Narrow networks in native code: `narrow.c`, compiled once on this machine where it has a C compiler.
+"""Narrow networks in native code: `narrow.c`, where this machine can have it.
 
-Without one, torch does the same passes. Which of the two it is depends on the machine and the config alone, so that a
-run repeats itself. `GANTOYS_NATIVE=0` switches native code off.
+Elsewhere torch does the same passes. Which of the two it is depends on the machine and the config alone, so that a run
+repeats itself.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import hashlib
-import logging
-import os
-import platform
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from gantoys.runs.fields import LEAK
-from gantoys.runs.store import home
+from gantoys.training import native
 from gantoys.training.networks import Network
 from gantoys.training.passes import Passes, Tape
 from gantoys.training.player import Player
 
-log = logging.getLogger(__name__)
 SOURCE = Path(__file__).with_name("narrow.c")
 LAYERS, WIDTH = 8, 64  # beyond it the libraries' large products are quicker
 LANES = 16  # numbers that the machine works on together: widths that are no multiple of it are left to torch
-COMPILE_SECONDS = 60.0
-FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")
 _POINTER = ctypes.c_void_p
 
 
@@ -130,60 +117,11 @@ def covers(network: Network, like: Tensor) -> bool:
     return suits and library() is not None
 
 
-@lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
     """The compiled passes, or None where they cannot be had."""
-    if os.environ.get("GANTOYS_NATIVE") == "0" or sys.platform == "win32":
-        return None
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        return None
-    try:
-        return _loaded(compiler)
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        log.warning("narrow networks are trained without native code: %s", error)
-        return None
+    return native.library(SOURCE, _declare, "narrow networks are trained")
 
 
-def _loaded(compiler: str) -> ctypes.CDLL:
-    source = SOURCE.read_bytes()
-    name = hashlib.sha256(source + "\n".join([compiler, *FLAGS, _processor()]).encode()).hexdigest()
-    folder = home() / "native"
-    path = folder / f"{name[:32]}.so"
-    if not path.exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _compile(compiler, path)
-        except OSError:  # a disk that cannot be written: for this process only
-            with tempfile.TemporaryDirectory(prefix="gantoys-") as temporary:
-                path = Path(temporary) / path.name
-                _compile(compiler, path)
-                return _declared(ctypes.CDLL(str(path)))
-    return _declared(ctypes.CDLL(str(path)))
-
-
-def _compile(compiler: str, path: Path) -> None:
-    handle, part = tempfile.mkstemp(suffix=".so", dir=path.parent)
-    os.close(handle)
-    try:
-        subprocess.run(
-            [compiler, *FLAGS, str(SOURCE), "-o", part], check=True, capture_output=True, timeout=COMPILE_SECONDS
-        )
-        os.replace(part, path)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-
-
-def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+def _declare(library: ctypes.CDLL) -> None:
     for function in (library.forward, library.backward):
         function.argtypes, function.restype = (ctypes.POINTER(Pass),), None
-    return library
-
-
-def _processor() -> str:
-    """What tells this processor from others: code for one need not run on another that shares the disk."""
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return "\n".join(dict.fromkeys(line for line in lines if line.startswith(("model name", "flags"))))
-    return f"{platform.machine()} {platform.processor()}"

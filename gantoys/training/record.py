@@ -33,6 +33,7 @@ from gantoys.runs.film_file import (
 from gantoys.runs.moments import MOMENTS
 from gantoys.training import line
 from gantoys.training.batches import PICTURES, entropy, noise_of, torch_generator
+from gantoys.training.cells import native_cells
 from gantoys.training.closed_form import ClosedForm
 from gantoys.training.fixed_law import FixedLaw
 from gantoys.training.game import Game, Moment
@@ -395,7 +396,7 @@ def _bound(real: Array, density: Any) -> JSBound | None:
     if density is not None and real.shape[1] == 1:
         of_line = density
         density = lambda x: of_line(x[:, 0])  # noqa: E731
-    return JSBound(real, density) if len(real) >= LEAST_POINTS else None
+    return JSBound(real, density, native_cells()) if len(real) >= LEAST_POINTS else None
 
 
 def _error(terms: Any) -> float:
