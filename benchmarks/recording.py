@@ -24,7 +24,7 @@ from gantoys.service.process import Task, Worker  # noqa: E402
 from gantoys.training.loop import train  # noqa: E402
 from gantoys.training.record import View  # noqa: E402
 
-TURNS, MANY = 61, 3  # pictures of each of two runs, and how many times the steps between two the second has
+TURNS, FEW, MANY = 121, 10, 30  # pictures of each of two runs, and the steps between two of the one and of the other
 REQUESTS, LONGEST_WAIT = 7, 60.0
 # A worker as the app starts it, which says at its end how much memory it has ever had, in MiB. VmHWM belongs to the
 # process alone; ru_maxrss, for other systems than Linux, may count that of the one who started it.
@@ -63,13 +63,12 @@ def recording_cost(config: TrainConfig) -> float:
     alone. So both see the same machine, whose speed may change from one second to the next.
     """
     keep_freed()  # as a worker does
-    few = round(config.steps / (config.frames - 1))
     with tempfile.TemporaryDirectory() as folder:
-        runs = [windows(config.changed(steps=TURNS * n), n, Path(folder)) for n in (few, MANY * few)]
+        runs = [windows(config.changed(steps=TURNS * n), n, Path(folder)) for n in (FEW, MANY)]
         turns = list(zip(*runs, strict=True))[1:]
-    short, long = (statistics.median(times) for times in zip(*turns, strict=True))
-    step = (long - short) / ((MANY - 1) * few)
-    picture = short - few * step
+    few, many = (statistics.median(times) for times in zip(*turns, strict=True))
+    step = (many - few) / (MANY - FEW)
+    picture = few - FEW * step
     return 100 * (config.frames - 2) * picture / (config.steps * step + picture)
 
 

@@ -1800,13 +1800,35 @@ function nearest(values, value) {
 // ------------------------------------------------------------------------------------------------ 9 entry points
 
 const stages = new WeakMap();
+const LEAVING_MS = 3000;
+let leaving = 0; // until when another page may be on its way
+
+/**
+ * What is said of a page while another one is on its way makes Streamlit run the old one, and the step to the new one
+ * is lost, or half of it: such messages wait, and go if the picture is still there.
+ */
+function whileHere(it, send) {
+  const say = (name, value) => {
+    const wait = leaving - performance.now();
+    if (wait <= 0) send(name, value);
+    else setTimeout(() => it.root.isConnected && say(name, value), wait);
+  };
+  return send && say;
+}
+
+addEventListener('click', (e) => {
+  const link = e.composedPath().find((node) => node.tagName === 'A' && node.href);
+  if (link && link.origin === location.origin && link.pathname !== location.pathname && !link.target) {
+    leaving = performance.now() + LEAVING_MS;
+  }
+}, true);
 
 /** Streamlit calls this for every message and change of theme, always with the same parent: the stage stays. */
 export default function stage({ parentElement, data, setStateValue, setTriggerValue, alone = false }) {
   if (!stages.has(parentElement)) stages.set(parentElement, new Stage(parentElement, alone));
   const it = stages.get(parentElement), turn = (it.turnOf = (it.turnOf ?? 0) + 1);
-  it.send = setStateValue;
-  it.trigger = setTriggerValue;
+  it.send = whileHere(it, setStateValue);
+  it.trigger = whileHere(it, setTriggerValue);
   if (data?.length) it.receive(data);
   // An overtaken call is cleaned up too, while the stage lives on: only one whose picture has left the page ends.
   return () => setTimeout(() => {
