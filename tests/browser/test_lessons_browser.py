@@ -161,7 +161,7 @@ def test_a_bad_link_says_what_is_allowed_and_the_page_lives(lesson: Callable[...
 
 
 def test_the_path_leads_to_the_next_lesson_whatever_the_picture_says_on_the_way(lesson: Callable[..., Page]) -> None:
-    """A message of the old picture that follows the click would have the server run the old page, or half of the new."""
+    """A message of the old picture after the click would have the server run the old page, or half of the new one."""
     page, words = lesson("start"), load("optimal-discriminator")
     page.wait_for_timeout(2000)  # all that the page says by itself is said
     link = page.get_by_role("link", name=words.question).element_handle()
