@@ -125,6 +125,7 @@ class Products(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.long
 def test_the_bare_products_of_w1_are_those_that_autograd_does() -> None:
     """torch's own counter over both moves, with D not asked for its own gradients in G's move."""
     g, d = textbook.network(2, 2), textbook.network(2, 1)

@@ -9,6 +9,7 @@ from engine import tiny
 
 from gantoys.metrics.jensen_shannon import (
     LEAST_POINTS,
+    NUMPY,
     Cells,
     JSBound,
     _halvings,
@@ -24,7 +25,6 @@ from gantoys.training.loop import train
 from gantoys.training.narrow import NarrowPasses
 
 Array = np.ndarray
-NUMPY = Cells(halvings_at_own, halvings_at_others)
 LONGEST = 1 << 62  # what lies beyond codes of so many bits, the longest there are
 
 
@@ -51,6 +51,7 @@ def test_native_cells_are_those_of_numpy_bit_for_bit(d: int, ties: bool) -> None
         real, fake = drawn(n, d, 1, ties), 0.8 * drawn(m, d, 2, ties) + 0.25
         for density in (None, lambda x: -0.5 * (x**2).sum(1)):
             got, want = JSBound(real, density, quick), JSBound(real, density)
+            np.testing.assert_array_equal(got._coded(9 * fake), want._coded(9 * fake))  # many of them beyond the cube
             order, ranked = _ranked(want._coded(fake))
             beyond = 1 << want._whole
             for counts in (want._counts, (2, 8, 64)):

@@ -509,7 +509,7 @@ SOME_FAIL: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("seed", "seeds"), [(14, 2), (8, 4)])
+@pytest.mark.parametrize(("seed", "seeds"), [(14, 2), pytest.param(8, 4, marks=pytest.mark.long)])
 def test_a_seed_that_fails_leaves_the_others_alone(seed: int, seeds: int) -> None:
     """From then on there is its sentence in the place of its pictures, and no state is kept."""
     config, kept = tiny(seed=seed, seeds=seeds, **SOME_FAIL), []

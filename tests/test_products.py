@@ -32,7 +32,7 @@ def kept(folder: Path) -> list[str]:
 
 
 @HAS_BOTH
-@pytest.mark.parametrize("quicker", [ONEDNN, TORCH])
+@pytest.mark.parametrize("quicker", [pytest.param(ONEDNN, marks=pytest.mark.long), TORCH])
 def test_what_was_measured_once_holds_for_all_later_processes(
     quicker: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.lapack import dposv
 
 from gantoys.maths.compare import divergences
 from gantoys.maths.distributions import Distribution
@@ -50,8 +51,10 @@ class Bound:
 
 @dataclass(frozen=True)
 class Cells:
-    """Who looks for the least cells: `halvings_at_own` and `halvings_at_others`, or what does the same more quickly."""
+    """Who looks for the least cells: `coded`, `halvings_at_own` and `halvings_at_others`, or what does the same more
+    quickly."""
 
+    coded: Callable[[Array, Array, Array, int], Array]
     own: Callable[[Array, Array, Sequence[int], int], Array]
     others: Callable[[Array, Array, Sequence[int], int], Array]
 
@@ -98,15 +101,16 @@ class JSBound:
         where nobody else does. Raises ValueError for fewer than LEAST_POINTS."""
         self.real = points(real, "real points", LEAST_POINTS)
         self.log_density = log_density
-        self.cells = Cells(halvings_at_own, halvings_at_others) if cells is None else cells
+        self.cells = NUMPY if cells is None else cells
         d = self.real.shape[1]
         self._bits = max(1, min(_BITS, _LONGEST // d))
-        self._table = _spread(d, self._bits)
+        self._table = _spread(d)
         self._whole = self._bits * min(d, _LONGEST)  # halvings of the cube down to a finest cell
         self._counts = [k for k in _COUNTS if k * _SHARE <= len(self.real)]
         low, high = self.real.min(0), self.real.max(0)
         side = np.where(high > low, high - low, 1.0) * _ROOM
         self._low, self._side = (low + high) / 2 - side / 2, side
+        self._log_volume = float(np.log(side[:_LONGEST]).sum())
         self._shifts = np.random.default_rng(0).uniform(-_SHIFT, _SHIFT, (_GRIDS, d))
         # in the order of their cells, in which they are looked up quickly
         self.real = self.real[np.argsort(self._coded(self.real)[0])]
@@ -134,14 +138,8 @@ class JSBound:
 
     def _coded(self, x: Array) -> Array:
         """The cell of each point (n, d) on the finest grids, as bits: those of all sides in turn, (grids, n)."""
-        d = min(x.shape[1], _LONGEST)
-        unit = ((x - self._low) / self._side)[:, :d].T
-        last = (1 << self._bits) - 1
-        codes = np.zeros((_GRIDS, len(x)), np.int64)
-        for axis, place in enumerate(unit):
-            side = (place + self._shifts[:, axis, None]) * (1 << self._bits)
-            codes |= self._table[np.minimum(np.maximum(side, 0), last).astype(np.int64)] << axis
-        return codes
+        unit = (x - self._low) / self._side
+        return self.cells.coded(np.ascontiguousarray(unit[:, :_LONGEST].T), self._shifts, self._table, self._bits)
 
     def _own(self, order: Array, ranked: Array) -> list[Array]:
         """The log-density of a set at its own points (n,), each without itself; one array for each count."""
@@ -155,11 +153,24 @@ class JSBound:
 
     def _log_density(self, halvings: Array, n: int) -> list[Array]:
         """From the halvings (counts, m) of cells among n points, summed over grids; one array (m,) for each count."""
-        volume = float(np.log(self._side[:_LONGEST]).sum())
-        return [
-            np.log(k / n) - (np.minimum(h / _GRIDS, self._whole) - self._whole) * np.log(2) - volume
-            for k, h in zip(self._counts, halvings, strict=True)
-        ]
+        # a table for every sum there may be: few of them, and many points
+        sums = np.arange(_GRIDS * (self._whole + 2))
+        levels = (np.minimum(sums / _GRIDS, self._whole) - self._whole) * np.log(2)
+        return [(np.log(k / n) - levels - self._log_volume)[h] for k, h in zip(self._counts, halvings, strict=True)]
+
+
+def coded(unit: Array, shifts: Array, table: Array, bits: int) -> Array:
+    """The cells of points, coordinate by coordinate in sides of the cube, unit (d, n), on grids shifted by (grids, d).
+
+    A place along a side has so many bits, 16 at most; table: for each byte its bits with d - 1 zeros after each. What
+    lies beyond the ends of a side is at its ends.
+    """
+    codes, last = np.zeros((len(shifts), unit.shape[1]), np.int64), (1 << bits) - 1
+    for axis, along in enumerate(unit):
+        place = np.minimum(np.maximum((along + shifts[:, axis, None]) * (1 << bits), 0), last).astype(np.int64)
+        bytes_ = table[place & 255] if bits <= 8 else table[place & 255] | (table[place >> 8] << (8 * len(unit)))
+        codes |= bytes_ << axis
+    return codes
 
 
 def halvings_at_own(order: Array, ranked: Array, counts: Sequence[int], beyond: int) -> Array:
@@ -191,6 +202,9 @@ def halvings_at_others(pool: Array, codes: Array, counts: Sequence[int], beyond:
     return found
 
 
+NUMPY = Cells(coded, halvings_at_own, halvings_at_others)
+
+
 def _padded(members: Array, most: int, beyond: int) -> Array:
     """With `most` members beyond all cells at both ends, so that each has enough neighbours."""
     ends = np.full(most, beyond, np.int64)
@@ -209,10 +223,10 @@ def _ranked(codes: Array) -> tuple[Array, Array]:
     return order, np.take_along_axis(codes, order, 1)
 
 
-def _spread(d: int, bits: int) -> Array:
-    """For each number of so many bits its bits with d - 1 zeros after each, as far as 64 bits hold them."""
-    number = np.arange(1 << bits)
-    return np.bitwise_or.reduce([((number >> bit) & 1) << (bit * d) for bit in range(bits) if bit * d < 63])
+def _spread(d: int) -> Array:
+    """For each byte its bits with d - 1 zeros after each, as far as 64 bits hold them."""
+    byte = np.arange(256)
+    return np.bitwise_or.reduce([((byte >> bit) & 1).astype(np.int64) << (bit * d) for bit in range(8) if bit * d < 63])
 
 
 def _narrowest(members: Array, count: int, *, inside: bool = False) -> Array:
@@ -281,7 +295,7 @@ def _fitted(real: Array, fake: Array) -> tuple[Array, float]:
     for _ in range(_STEPS):
         wrong = np.where(t > 0, 1, e) / (1 + e)  # sigmoid(t)
         slope = x @ (light * away * wrong) + pull * (w - start)
-        step = np.linalg.solve((x * (light * wrong * (1 - wrong))) @ x.T + np.diag(pull), slope)
+        step = dposv((x * (light * wrong * (1 - wrong))) @ x.T + np.diag(pull), slope)[1]
         # a convex function: half of a step that is too long may gain yet
         while (then := cost(w - step))[0] > now - _SETTLED and float(slope @ step) > _SETTLED:
             step = step / 2

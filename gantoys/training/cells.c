@@ -1,5 +1,5 @@
-/* The cells by which JSBound reads densities: what `halvings_at_own` and `halvings_at_others` of jensen_shannon.py do,
- * number for number; the tests hold the two equal.
+/* The cells by which JSBound reads densities: what `coded`, `halvings_at_own` and `halvings_at_others` of
+ * jensen_shannon.py do, number for number; the tests hold the two equal.
  *
  * Codes are sorted and at least 0. Each row of them is copied with `beyond`, which lies above all codes, `most` times at
  * both ends, so that each has enough neighbours. `room` holds what one row needs, ROOM(m) numbers. */
@@ -64,6 +64,25 @@ static void places(int64_t m, const int64_t *members, int64_t n, const int64_t *
     int64_t i = 0;
     for (; i + TOGETHER <= n; i += TOGETHER) search(TOGETHER, m, members, x + i, out + i);
     for (; i < n; i++) search(1, m, members, x + i, out + i);
+}
+
+/* out (grids, n) |= the cells of n points, unit (d, n), on grids shifted by (grids, d), with `bits` along a side; table:
+ * for each byte its bits with d - 1 zeros after each. */
+void coded(int64_t grids, int64_t d, int64_t n, const double *unit, const double *shifts, int64_t bits,
+           const int64_t *table, int64_t *out) {
+    double places = (double)((int64_t)1 << bits);
+    for (int64_t g = 0; g < grids; g++, shifts += d, out += n) {
+        for (int64_t axis = 0; axis < d; axis++) {
+            const double *x = unit + axis * n;
+            for (int64_t i = 0; i < n; i++) {
+                double side = (x[i] + shifts[axis]) * places;
+                side = side > 0 ? side : 0;
+                int64_t place = (int64_t)(side < places - 1 ? side : places - 1), code = table[place & 255];
+                if (bits > 8) code |= table[place >> 8] << (8 * d);
+                out[i] |= code << axis;
+            }
+        }
+    }
 }
 
 /* out (counts, n) += over grids the halvings of the least cell that each of the members (grids, n) shares with k others.

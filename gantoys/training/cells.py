@@ -20,8 +20,8 @@ _NUMBER, _POINTER = ctypes.c_int64, ctypes.c_void_p
 
 
 def native_cells() -> Cells | None:
-    """What stands for `halvings_at_own` and `halvings_at_others`, or None where native code cannot be had."""
-    return None if library() is None else Cells(_own, _others)
+    """What stands for numpy's own `Cells`, or None where native code cannot be had."""
+    return None if library() is None else Cells(_coded, _own, _others)
 
 
 def library() -> ctypes.CDLL | None:
@@ -31,8 +31,24 @@ def library() -> ctypes.CDLL | None:
 
 def _declare(library: ctypes.CDLL) -> None:
     same = (_NUMBER, _POINTER, _NUMBER, _NUMBER, _POINTER, _POINTER)  # counts, the most of them, beyond, room, out
+    library.coded.argtypes, library.coded.restype = (*[_NUMBER] * 3, *[_POINTER] * 2, _NUMBER, *[_POINTER] * 2), None
     library.own.argtypes, library.own.restype = (_NUMBER, _NUMBER, _POINTER, _POINTER, *same), None
     library.others.argtypes, library.others.restype = (_NUMBER, *(_NUMBER, _POINTER) * 2, *same), None
+
+
+def _coded(unit: Array, shifts: Array, table: Array, bits: int) -> Array:
+    """`coded`."""
+    found = library()
+    assert found is not None
+    unit, shifts = (np.ascontiguousarray(x, np.float64) for x in (unit, shifts))
+    if len(unit) > shifts.shape[1] or table.shape != (256,) or table.dtype != np.int64 or bits > 16:
+        raise ValueError(f"native cells need a shift for each of {len(unit)} sides and int64s, got {shifts.shape}")
+    shifts = np.ascontiguousarray(shifts[:, : len(unit)])
+    out = np.zeros((len(shifts), unit.shape[1]), np.int64)
+    found.coded(
+        len(shifts), *unit.shape, unit.ctypes.data, shifts.ctypes.data, bits, table.ctypes.data, out.ctypes.data,
+    )  # fmt: skip
+    return out
 
 
 def _own(order: Array, ranked: Array, counts: Sequence[int], beyond: int) -> Array:

@@ -70,7 +70,10 @@ def test_question_picture_formula_and_chips_stand_above_the_fold(
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-@pytest.mark.parametrize("key", KEYS)
+# a page takes the browser seconds: those with most beside each other for every change, the others with `make load`
+@pytest.mark.parametrize(
+    "key", [pytest.param(key, marks=[] if key in ("start", "dynamics", "lab") else [pytest.mark.long]) for key in KEYS]
+)
 def test_on_a_phone_nothing_overlaps_and_nothing_scrolls_sideways(
     lesson: Callable[..., Page], key: str, shoot: Shoot
 ) -> None:

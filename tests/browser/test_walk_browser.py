@@ -25,10 +25,10 @@ from gantoys.runs.presets import START
 from gantoys.runs.store import Store
 from gantoys.training.filming import record
 
-# Everywhere all, in every view that the choices of a lesson make, takes ten minutes: `make load` does it. Else the
-# lessons with most parts are walked, one of them briefly, and of the films those kinds that have most to themselves.
+# Everywhere all, in every view that the choices of a lesson make, takes ten minutes: `make load` does it. Else one
+# lesson is walked, and of the films those kinds that have most to themselves.
 WHOLE = os.environ.get("GANTOYS_WALK") == "whole"
-WALKED, BRIEFLY = ("start", "lab"), ("lab",)
+WALKED = ("start",)
 KINDS = ("plane", "diverged")
 ROOT = Path(__file__).resolve().parents[2]
 TINY = TrainConfig(width=6, layers=1, batch=8, steps=24, frames=7, cadence="even", grid=8, shown=64, seed=3)
@@ -82,8 +82,8 @@ def no_trouble(address: str) -> Iterator[None]:
 def walk(address: str, open_page: Callable[..., Page], console_errors: list[str]) -> Iterator[Callable[..., Walk]]:
     """walk(key, field=value, ...) opens a lesson by its link."""
 
-    def begin(key: str, every_view: bool = True, brief: bool = False, **params: Any) -> Walk:
-        one = Walk(open_page(reduced_motion="reduce"), console_errors, every_view=every_view, brief=brief)
+    def begin(key: str, every_view: bool = True, **params: Any) -> Walk:
+        one = Walk(open_page(reduced_motion="reduce"), console_errors, every_view=every_view)
         one.open(f"{address}/{'' if key == KEYS[0] else key}?{urlencode(params)}")
         return one
 
@@ -98,8 +98,7 @@ def now_or_later(names: Iterable[str], now: tuple[str, ...]) -> list[Any]:
 
 @pytest.mark.parametrize("key", now_or_later(KEYS, WALKED))
 def test_every_control_of_a_lesson_can_be_used_twice(walk: Callable[..., Walk], key: str) -> None:
-    brief = not WHOLE and key in BRIEFLY
-    one = walk(key, WHOLE, brief, **({"run": write_run(TINY), "step": 12} if key == "lab" else {}))
+    one = walk(key, WHOLE, **({"run": write_run(TINY), "step": 12} if key == "lab" else {}))
     assert one.everything() > 12
 
 

@@ -45,7 +45,7 @@ class Walk:
     """One page, and how often each control was used on it.
 
     every_view: a control of the picture counts anew whenever anything else was chosen; else when the picture has other
-    controls than before. brief: each is used once, and what stands in drawers is left alone.
+    controls than before.
     """
 
     page: Page
@@ -53,7 +53,6 @@ class Walk:
     used: dict[Control, int] = field(default_factory=dict)
     within: str = ANYWHERE
     every_view: bool = True
-    brief: bool = False
 
     def __post_init__(self) -> None:
         self.page.add_init_script(SCRIPT)
@@ -100,8 +99,6 @@ class Walk:
 
     def _times(self, control: Control) -> int:
         """How often it is used; most kinds do twice what they do in one use."""
-        if self.brief:
-            return int(control.kind != "drawer")
         return 2 if control.leads or control.kind == "choice" else 1
 
     def _at(self, control: Control) -> ElementHandle:
@@ -125,7 +122,7 @@ class Walk:
     def _button(self, control: Control) -> None:
         self._press(control)
         # those with a key beside their name ask a question: once more when it is answered
-        if not self.brief and not control.leads and control in self.look(f"{control.name}, once"):
+        if not control.leads and control in self.look(f"{control.name}, once"):
             self._press(control)  # else it led elsewhere, or must wait for what was asked for
 
     _keep = _button
@@ -175,10 +172,9 @@ class Walk:
         self._focus(control)
         for key in ("End", "Shift+ArrowLeft", " ", " ", "Home", "ArrowRight", "ArrowDown", "ArrowUp"):
             self.page.keyboard.press(key)
-        if not self.brief:
-            self.settle()
-            self._focus(control)
-            self.page.keyboard.press("End")
+        self.settle()
+        self._focus(control)
+        self.page.keyboard.press("End")
 
     def _handle(self, control: Control) -> None:
         for way in (24, -24):
