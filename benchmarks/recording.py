@@ -48,12 +48,15 @@ def windows(config: TrainConfig, steps: int, folder: Path) -> Iterator[float]:
     config = config.changed(steps=count * steps, frames=count + 1, cadence="even")
     writer = FilmWriter(folder / f"{steps}.film", config, View.of(config, 0).statics())
     begin = None
-    for (frame,) in train(config):
-        writer.append(frame.arrays, 0.0)
-        now = time.process_time()
-        if begin is not None:
-            yield now - begin
-        begin = time.process_time()
+    try:
+        for (frame,) in train(config):
+            writer.append(frame.arrays, 0.0)
+            now = time.process_time()
+            if begin is not None:
+                yield now - begin
+            begin = time.process_time()
+    finally:
+        writer.close()
 
 
 def recording_cost(config: TrainConfig) -> float:

@@ -265,6 +265,9 @@ def test_what_pictures_cost_is_told_from_runs_with_few_and_with_many_steps_betwe
         def append(self, *told: object) -> None:
             at[0] += 3
 
+        def close(self) -> None:
+            pass
+
     monkeypatch.setattr(recording, "train", train)
     monkeypatch.setattr(recording, "FilmWriter", Writer)
     monkeypatch.setattr(recording.time, "process_time", lambda: at[0])

@@ -312,6 +312,7 @@ def test_runs_of_closed_tabs_do_not_delay_the_next_visitor(make: Callable[..., R
     assert finish(next_one) == "done"
 
 
+@pytest.mark.long
 def test_a_worker_that_hangs_is_killed_and_another_one_finishes_its_run(make: Callable[..., RunService]) -> None:
     service = make(workers=1)
     service.crew.stall_seconds = 1.0

@@ -67,6 +67,7 @@ def fresh(config: TrainConfig, folder: Path) -> bytes:
 # --- turns
 
 
+@pytest.mark.long
 def test_a_short_run_does_not_wait_for_the_end_of_a_long_one_whose_film_is_the_same_in_the_end(
     make: Callable[..., RunService], tmp_path: Path
 ) -> None:

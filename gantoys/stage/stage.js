@@ -1801,7 +1801,7 @@ function nearest(values, value) {
 
 const stages = new WeakMap();
 const LEAVING_MS = 3000;
-let leaving = 0; // until when another page may be on its way
+let leaving = 0, here = location.pathname; // until when another page may be on its way; the page that was drawn last
 
 /**
  * What is said of a page while another one is on its way makes Streamlit run the old one, and the step to the new one
@@ -1822,11 +1822,15 @@ addEventListener('click', (e) => {
     leaving = performance.now() + LEAVING_MS;
   }
 }, true);
+addEventListener('popstate', () => {
+  if (location.pathname !== here) leaving = performance.now() + LEAVING_MS;
+});
 
 /** Streamlit calls this for every message and change of theme, always with the same parent: the stage stays. */
 export default function stage({ parentElement, data, setStateValue, setTriggerValue, alone = false }) {
   if (!stages.has(parentElement)) stages.set(parentElement, new Stage(parentElement, alone));
   const it = stages.get(parentElement), turn = (it.turnOf = (it.turnOf ?? 0) + 1);
+  here = location.pathname;
   it.send = whileHere(it, setStateValue);
   it.trigger = whileHere(it, setTriggerValue);
   if (data?.length) it.receive(data);

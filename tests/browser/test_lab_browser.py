@@ -130,6 +130,7 @@ def test_a_branch_is_the_same_run_up_to_its_step(lab: Callable[..., Page], home:
     assert (child.logits[-1] != child.logits[30]).any()
 
 
+@pytest.mark.long
 def test_seeds_stand_side_by_side_and_one_is_enlarged(lab: Callable[..., Page], shoot: Shoot) -> None:
     page = lab(SMALL.changed(seed=40, seeds=4), "member=0")
     train(page)

@@ -23,6 +23,11 @@ SMALL = """() => { const out = [], walk = (root) => { for (const e of root.query
     out.push(text.slice(0, 40)); } }; walk(document); return out; }"""
 
 
+# a page takes the browser seconds: those with most beside each other for every change, the others with `make load`
+FULLEST = ("start", "divergences", "dynamics", "lab")
+SOME = [pytest.param(key, marks=[] if key in FULLEST else [pytest.mark.long]) for key in KEYS]
+
+
 @pytest.fixture
 def lesson(app_url: str, open_page: Open, console_errors: list[str]) -> Callable[..., Page]:
     """lesson(key, "left=1", ...) opens a lesson by its link and waits for its first picture."""
@@ -70,10 +75,7 @@ def test_question_picture_formula_and_chips_stand_above_the_fold(
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-# a page takes the browser seconds: those with most beside each other for every change, the others with `make load`
-@pytest.mark.parametrize(
-    "key", [pytest.param(key, marks=[] if key in ("start", "dynamics", "lab") else [pytest.mark.long]) for key in KEYS]
-)
+@pytest.mark.parametrize("key", SOME)
 def test_on_a_phone_nothing_overlaps_and_nothing_scrolls_sideways(
     lesson: Callable[..., Page], key: str, shoot: Shoot
 ) -> None:
@@ -110,7 +112,7 @@ def test_a_larger_projector_is_used(lesson: Callable[..., Page]) -> None:
     assert box is not None and 980 < box["y"] + box["height"] <= 1080  # all is in the picture, and little is empty
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", SOME)
 def test_lecture_view_is_large_and_works_by_keys_alone(lesson: Callable[..., Page], key: str, shoot: Shoot) -> None:
     page = lesson(key, "view=lecture")
     page.wait_for_timeout(700)
@@ -168,21 +170,23 @@ def test_the_path_leads_to_the_next_lesson_whatever_the_picture_says_on_the_way(
     page, words = lesson("start"), load("optimal-discriminator")
     page.wait_for_timeout(2000)  # all that the page says by itself is said
     link = page.get_by_role("link", name=words.question).element_handle()
-    film = page.locator('[data-key="step"] input').element_handle()
-    page.evaluate(
-        """([link, film]) => {
-            link.click();
-            setTimeout(() => {
-                film.value = 40;
-                for (const name of ['input', 'change']) film.dispatchEvent(new Event(name, { bubbles: true }));
-            }, 5);
-        }""",
-        [link, film],
-    )
+    away = """([link, slider]) => {
+        const say = () => setTimeout(() => {
+            slider.value = 40;
+            for (const name of ['input', 'change']) slider.dispatchEvent(new Event(name, { bubbles: true }));
+        }, 2);
+        if (link) { link.click(); say(); }
+        else { addEventListener('popstate', say, { once: true }); history.back(); }
+    }"""
+    page.evaluate(away, [link, page.locator('[data-key="step"] input').element_handle()])
     expect(page).to_have_url(re.compile("optimal-discriminator"), timeout=15_000)
     page.wait_for_timeout(2500)
     expect(page.locator("h1")).to_have_text(words.question, timeout=15_000)
     expect(page.get_by_text(words.checks[0].ask)).to_be_visible(timeout=15_000)
+    page.evaluate(away, [None, page.locator('[data-key="left"] input').element_handle()])
+    page.wait_for_timeout(2500)
+    expect(page.locator("h1")).to_have_text(load("start").question, timeout=15_000)
+    expect(page.get_by_text(load("start").checks[0].ask)).to_be_visible(timeout=15_000)
 
 
 @pytest.mark.long

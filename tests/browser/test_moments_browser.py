@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from playwright.sync_api import Page, expect
 
 from gantoys.pictures.lab_state import write_run
@@ -24,6 +25,7 @@ def forgive(errors: list[str]) -> None:
         errors.remove(error)
 
 
+@pytest.mark.long
 def test_a_step_is_seen_moment_by_moment_and_the_run_comes_back(
     app_url: str, open_page: Open, console_errors: list[str], home: Path, shoot: Shoot
 ) -> None:

@@ -26,10 +26,10 @@ from gantoys.runs.store import Store
 from gantoys.training.filming import record
 
 # Everywhere all, in every view that the choices of a lesson make, takes ten minutes: `make load` does it. Else one
-# lesson is walked, and of the films those kinds that have most to themselves.
+# lesson is walked, and the most usual kind of film.
 WHOLE = os.environ.get("GANTOYS_WALK") == "whole"
 WALKED = ("start",)
-KINDS = ("plane", "diverged")
+KINDS = ("plane",)
 ROOT = Path(__file__).resolve().parents[2]
 TINY = TrainConfig(width=6, layers=1, batch=8, steps=24, frames=7, cadence="even", grid=8, shown=64, seed=3)
 BENEATH = '.gs, .st-key-lab-actions, [data-testid="stPopoverBody"], [role=radiogroup]'
