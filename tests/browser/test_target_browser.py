@@ -61,17 +61,18 @@ def drawn(page: Page, x0: float, y0: float, x1: float, y1: float) -> None:
 
 
 def learned(page: Page, points: int) -> np.ndarray:
-    """The different points that the page's target holds, once they are `points`."""
+    """The different points that the page's target holds, once they are `points`; of the pen's random dots two may lie
+    at one place, in one of some thousand drawings."""
     expect(page.get_by_text(f"Your target: {points:,} points in the plane, all are learned.")).to_be_visible(
         timeout=10_000
     )
     for _ in range(50):  # the notation stands in an element of its own, which follows the sentence
         text = (page.get_by_text(re.compile("^notation points")).text_content() or "").removeprefix("notation ")
         found = np.unique(parse(text).sample(200_000, np.random.default_rng(0)), axis=0)
-        if len(found) == points:
+        if points - 2 <= len(found) <= points:
             break
         page.wait_for_timeout(100)
-    assert len(found) == points
+    assert points - 2 <= len(found) <= points
     return found
 
 
